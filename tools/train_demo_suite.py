@@ -1,0 +1,394 @@
+"""Train the demo models that ship with sparseprobe, from nothing, with one command.
+
+    python tools/train_demo_suite.py prepare --data TEXTS --work training
+    python tools/train_demo_suite.py train   --work training --size 4.7m --tokens 8000000
+    python tools/train_demo_suite.py export  --work training --size 4.7m --out src/sparseprobe/demo/models
+
+`prepare` trains one byte-level BPE tokenizer of 4,096 tokens, sets a held-out part aside (by source file, so that no
+chapter of a held-out novel was trained on) and writes one stream of tokens that every size reads in the same order.
+`train` goes on from its last checkpoint after a stop. `export` writes float16 safetensors, config and tokenizer as a
+standard Hugging Face folder, with the model card and the held-out loss of every kind of text.
+
+TEXTS is a folder with natural_lang, programming_lang, latex and english_prose as .jsonl.zst (fields text, label, source)
+and ewt/*.conllu.zst. Only text that may be redistributed is read (see KINDS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import zstandard
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
+
+log = logging.getLogger("train_demo_suite")
+
+VOCABULARY = 4096
+END_OF_TEXT = "<|endoftext|>"
+CONTEXT = 512
+SEED = 20230502
+
+LANGUAGES = ("es", "en", "fr", "nl", "it", "el", "de", "pt", "sv")
+CODE = ("C", "C++", "Go", "HTML", "Java", "JavaScript", "PHP", "Python", "XML")
+
+#: Share of the training tokens for each kind of text. Dutch and Greek are small collections and are repeated more often.
+KINDS: dict[str, float] = {
+    **{f"language/{name}": 0.055 for name in LANGUAGES},
+    **{f"code/{name}": 0.034 for name in CODE},
+    "english/fiction": 0.065,
+    "english/presidential_speech": 0.03,
+    "english/web": 0.034,
+    "latex": 0.07,
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """The shape of one model and its peak learning rate; batches are 2,048 tokens for every size."""
+
+    n_layers: int
+    d_model: int
+    n_heads: int
+    learning_rate: float
+
+
+SIZES = {
+    "0.1m": Size(2, 64, 2, 4e-3),
+    "0.6m": Size(3, 128, 4, 3e-3),
+    "1.8m": Size(4, 192, 6, 2.5e-3),
+    "4.7m": Size(6, 256, 8, 2e-3),
+}
+TOKENS_PER_STEP = 2048
+EVALUATIONS = 5  # points of the held-out curve
+
+
+# ---------------------------------------------------------------- text
+
+
+@dataclass(frozen=True)
+class Document:
+    kind: str
+    source: str
+    text: str
+
+    @property
+    def held_out(self) -> bool:
+        """One source file in twelve is never trained on."""
+        return int(hashlib.sha256(self.source.encode()).hexdigest(), 16) % 12 == 0
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as stream:
+        yield from io.TextIOWrapper(stream, encoding="utf-8")
+
+
+def read_documents(data: Path) -> Iterator[Document]:
+    for line in read_lines(data / "natural_lang.jsonl.zst"):
+        row = json.loads(line)
+        yield Document(f"language/{row['label']}", row["source"], row["text"])
+    for line in read_lines(data / "programming_lang.jsonl.zst"):
+        row = json.loads(line)
+        yield Document(f"code/{row['label']}", row["source"], row["text"][row["body_start"] :])
+    for line in read_lines(data / "latex.jsonl.zst"):
+        row = json.loads(line)
+        yield Document("latex", f"{row['source']}#{row['section']}", row["text"])
+    for line in read_lines(data / "english_prose.jsonl.zst"):
+        row = json.loads(line)
+        if row["label"] in ("fiction", "presidential_speech"):
+            yield Document(f"english/{row['label']}", row["source"], row["text"])
+    for split in ("train", "dev", "test"):
+        yield from read_treebank(data / "ewt" / f"en_ewt-ud-{split}.conllu.zst")
+
+
+def read_treebank(path: Path) -> Iterator[Document]:
+    """The running text of every document of a CoNLL-U file, one sentence a line."""
+    name, sentences = "", list[str]()
+    for line in read_lines(path):
+        if line.startswith("# newdoc id = "):
+            if sentences:
+                yield Document("english/web", name, "\n".join(sentences))
+            name, sentences = line.removeprefix("# newdoc id = ").strip(), []
+        elif line.startswith("# text = "):
+            sentences.append(line.removeprefix("# text = ").strip())
+    if sentences:
+        yield Document("english/web", name, "\n".join(sentences))
+
+
+# ---------------------------------------------------------------- tokens
+
+
+def train_tokenizer(documents: list[Document], generator: np.random.Generator) -> Tokenizer:
+    """A byte-level BPE trained on a sample in which every kind of text has its stated share."""
+    budget = {kind: int(12_000_000 * share) for kind, share in KINDS.items()}
+    sample = list[str]()
+    for index in generator.permutation(len(documents)):
+        document = documents[index]
+        if budget[document.kind] > 0:
+            sample.append(document.text)
+            budget[document.kind] -= len(document.text)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(sample, trainer)
+    return tokenizer
+
+
+def interleave(encoded: dict[str, list[list[int]]], end: int, length: int) -> np.ndarray:
+    """One stream of whole documents in which the kind that is furthest behind its share comes next."""
+    written = dict.fromkeys(KINDS, 0)
+    position = dict.fromkeys(KINDS, 0)
+    stream = np.empty(length, np.uint16)
+    filled = 0
+    while filled < length:
+        kind = min(KINDS, key=lambda name: written[name] / KINDS[name])
+        tokens = [end, *encoded[kind][position[kind] % len(encoded[kind])]][: length - filled]
+        stream[filled : filled + len(tokens)] = tokens
+        filled += len(tokens)
+        written[kind] += len(tokens)
+        position[kind] += 1
+    return stream
+
+
+def prepare(data: Path, work: Path, length: int) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(SEED)
+    documents = [d for d in read_documents(data) if d.text.strip()]
+    training = [d for d in documents if not d.held_out]
+    tokenizer = train_tokenizer(training, generator)
+    end = tokenizer.token_to_id(END_OF_TEXT)
+    encoded: dict[str, list[list[int]]] = {kind: [] for kind in KINDS}
+    order = generator.permutation(len(training))
+    for encoding, index in zip(tokenizer.encode_batch([training[i].text for i in order]), order, strict=True):
+        encoded[training[index].kind].append(encoding.ids)
+    np.save(work / "stream.npy", interleave(encoded, end, length))
+    tokenizer.save(str(work / "tokenizer.json"))
+    save_held_out(documents, tokenizer, work, generator)
+    sizes = {
+        kind: {
+            "documents": len(rows),
+            "tokens": sum(map(len, rows)),
+            "share_of_training": KINDS[kind],
+            "passes": round(length * KINDS[kind] / max(1, sum(map(len, rows))), 2),
+        }
+        for kind, rows in encoded.items()
+    }
+    (work / "data.json").write_text(json.dumps({"tokens_in_stream": length, "kinds": sizes}, indent=1))
+    log.info("training documents %d, held out %d", len(training), len(documents) - len(training))
+
+
+def save_held_out(documents: list[Document], tokenizer: Tokenizer, work: Path, generator: np.random.Generator) -> None:
+    """At most 40 held-out documents a kind, cut to the context, with the bytes that their tokens stand for."""
+    rows = list[dict[str, Any]]()
+    count = dict.fromkeys(KINDS, 0)
+    for index in generator.permutation(len(documents)):
+        document = documents[index]
+        if document.held_out and count[document.kind] < 40:
+            count[document.kind] += 1
+            ids = tokenizer.encode(document.text).ids[: CONTEXT - 1]
+            rows.append({"kind": document.kind, "ids": ids, "bytes": len(tokenizer.decode(ids).encode())})
+    (work / "held_out.json").write_text(json.dumps(rows))
+    (work / "held_out_sources.json").write_text(json.dumps(sorted({d.source for d in documents if d.held_out}), indent=0))
+
+
+# ---------------------------------------------------------------- training
+
+
+def build_model(size: Size) -> GPTNeoXForCausalLM:
+    torch.manual_seed(SEED)
+    config = GPTNeoXConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=size.d_model,
+        num_hidden_layers=size.n_layers,
+        num_attention_heads=size.n_heads,
+        intermediate_size=4 * size.d_model,
+        max_position_embeddings=CONTEXT,
+        hidden_act="gelu",
+        tie_word_embeddings=False,
+        bos_token_id=0,
+        eos_token_id=0,
+        use_cache=False,
+    )
+    return GPTNeoXForCausalLM(config)
+
+
+def schedule(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up over 2 % of the steps, then a cosine to 2 % of the peak."""
+    warm = max(1, steps // 50)
+    if step < warm:
+        return peak * (step + 1) / warm
+    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))))
+
+
+def batch_at(stream: np.ndarray, step: int, steps: int) -> torch.Tensor:
+    """2,048 tokens: eight rows of 256, and over the last fifth of training four rows of 512 (the full context)."""
+    start = step * TOKENS_PER_STEP % (len(stream) - TOKENS_PER_STEP)
+    tokens = stream[start : start + TOKENS_PER_STEP].astype(np.int64)
+    return torch.from_numpy(tokens.reshape(-1, CONTEXT if step >= 0.8 * steps else CONTEXT // 2))
+
+
+def next_token_loss(model: GPTNeoXForCausalLM, ids: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
+    logits = model(input_ids=ids).logits[:, :-1]
+    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), ids[:, 1:].reshape(-1), reduction=reduction)
+
+
+@torch.no_grad()
+def held_out_bits_per_byte(model: GPTNeoXForCausalLM, work: Path, device: str) -> dict[str, float]:
+    """Bits per byte of text for every kind, each document by itself after the end-of-text token."""
+    model.eval()
+    nats, size = dict.fromkeys(KINDS, 0.0), dict.fromkeys(KINDS, 0)
+    for row in json.loads((work / "held_out.json").read_text()):
+        ids = torch.tensor([[0, *row["ids"]]], device=device)
+        nats[row["kind"]] += float(next_token_loss(model, ids, "sum"))
+        size[row["kind"]] += row["bytes"]
+    model.train()
+    return {kind: round(nats[kind] / math.log(2) / size[kind], 4) for kind in KINDS if size[kind]}
+
+
+def optimizer_for(model: GPTNeoXForCausalLM, peak: float) -> torch.optim.AdamW:
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.95), fused=True)
+
+
+def save_checkpoint(folder: Path, model: GPTNeoXForCausalLM, optimizer: torch.optim.AdamW, step: int) -> None:
+    state = {f"model.{name}": value.contiguous() for name, value in model.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        for name, value in moments.items():
+            state[f"optimizer.{index}.{name}"] = value.contiguous()
+    state["step"] = torch.tensor(step)
+    save_file(state, folder / "checkpoint.partial")
+    (folder / "checkpoint.partial").rename(folder / "checkpoint.safetensors")
+
+
+def load_checkpoint(folder: Path, model: GPTNeoXForCausalLM, optimizer: torch.optim.AdamW) -> int:
+    path = folder / "checkpoint.safetensors"
+    if not path.exists():
+        return 0
+    state = load_file(path)
+    model.load_state_dict({k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")})
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in state.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".")
+            moments.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    return int(state["step"])
+
+
+def train(work: Path, name: str, tokens: int, device: str, checkpoint_every: int) -> None:
+    size, folder = SIZES[name], work / name
+    folder.mkdir(parents=True, exist_ok=True)
+    stream = np.load(work / "stream.npy", mmap_mode="r")
+    steps = tokens // TOKENS_PER_STEP
+    model = build_model(size).to(device)
+    optimizer = optimizer_for(model, size.learning_rate)
+    first = load_checkpoint(folder, model, optimizer)
+    evaluate_at = {steps * (i + 1) // EVALUATIONS for i in range(EVALUATIONS)}
+    running, started = float("nan"), time.monotonic()
+    with (folder / "log.jsonl").open("a") as record:
+        for step in range(first, steps):
+            for group in optimizer.param_groups:
+                group["lr"] = schedule(step, steps, size.learning_rate)
+            loss = next_token_loss(model, batch_at(stream, step, steps).to(device))
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            value = float(loss.detach())
+            running = value if math.isnan(running) else 0.98 * running + 0.02 * value
+            done = step + 1
+            row: dict[str, Any] = {"step": done, "tokens": done * TOKENS_PER_STEP, "loss": round(running, 4)}
+            if done in evaluate_at:
+                row["bits_per_byte"] = held_out_bits_per_byte(model, work, device)
+            if done % 50 == 0 or done in evaluate_at:
+                row["tokens_per_second"] = round((done - first) * TOKENS_PER_STEP / (time.monotonic() - started))
+                record.write(json.dumps(row) + "\n")
+                record.flush()
+                log.info("%s", row)
+            if done % checkpoint_every == 0 or done == steps:
+                save_checkpoint(folder, model, optimizer, done)
+
+
+# ---------------------------------------------------------------- export
+
+
+def export(work: Path, name: str, out: Path) -> None:
+    size, folder = SIZES[name], out / f"demo-{name}"
+    model = build_model(size)
+    step = load_checkpoint(work / name, model, optimizer_for(model, size.learning_rate))
+    model.half().save_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(work / "tokenizer.json"),
+        bos_token=END_OF_TEXT,
+        eos_token=END_OF_TEXT,
+        unk_token=END_OF_TEXT,
+        model_max_length=CONTEXT,
+    )
+    tokenizer.save_pretrained(folder)
+    rows = [json.loads(line) for line in (work / name / "log.jsonl").read_text().splitlines()]
+    training = {
+        "size": asdict(size),
+        "seed": SEED,
+        "steps": step,
+        "tokens": step * TOKENS_PER_STEP,
+        "tokens_per_step": TOKENS_PER_STEP,
+        "data": json.loads((work / "data.json").read_text()),
+        "held_out": [row for row in rows if "bits_per_byte" in row],
+        "loss": [{k: row[k] for k in ("step", "loss")} for row in rows if row["step"] % 200 == 0],
+    }
+    (folder / "training.json").write_text(json.dumps(training, indent=1) + "\n")
+    log.info("wrote %s after step %d", folder, step)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("prepare", "train", "export"):
+        command = commands.add_parser(name)
+        command.add_argument("--work", type=Path, required=True)
+        if name == "prepare":
+            command.add_argument("--data", type=Path, required=True)
+            command.add_argument("--tokens", type=int, default=25_000_000, help="length of the stream")
+        else:
+            command.add_argument("--size", choices=list(SIZES), required=True)
+        if name == "train":
+            command.add_argument("--tokens", type=int, required=True)
+            command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+            command.add_argument("--checkpoint-every", type=int, default=500, help="steps")
+            command.add_argument("--threads", type=int, default=torch.get_num_threads())
+        if name == "export":
+            command.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    if given.command == "prepare":
+        prepare(given.data, given.work, given.tokens)
+    elif given.command == "train":
+        torch.set_num_threads(given.threads)
+        train(given.work, given.size, given.tokens, given.device, given.checkpoint_every)
+    else:
+        export(given.work, given.size, given.out)
+
+
+if __name__ == "__main__":
+    main()
