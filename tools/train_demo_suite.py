@@ -207,7 +207,9 @@ def save_held_out(documents: list[Document], tokenizer: Tokenizer, work: Path, g
             ids = tokenizer.encode(document.text).ids[: CONTEXT - 1]
             rows.append({"kind": document.kind, "ids": ids, "bytes": len(tokenizer.decode(ids).encode())})
     (work / "held_out.json").write_text(json.dumps(rows))
-    (work / "held_out_sources.json").write_text(json.dumps(sorted({d.source for d in documents if d.held_out}), indent=0))
+    (work / "held_out_sources.json").write_text(
+        json.dumps(sorted({d.source for d in documents if d.held_out}), indent=0)
+    )
 
 
 # ---------------------------------------------------------------- training

@@ -1,7 +1,7 @@
 """How long work reports how far it is, without knowing who looks.
 
-A stage of the library takes a `Progress` and opens a task on it; the command line hands in one that draws bars with rate
-and time left, Python users get `SILENT` unless they pass their own.
+A stage of the library takes a `Progress` and opens a task on it; the command line hands in one that draws bars with
+rate and time left, Python users get `SILENT` unless they pass their own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Protocol
 class Step(Protocol):
     """Reports that `amount` more of a task is done."""
 
-    def __call__(self, amount: float = 1, /) -> None: ...
+    def __call__(self, amount: float = 1, /) -> None:  # noqa: D102
+        ...
 
 
 class Progress(Protocol):

@@ -1,0 +1,73 @@
+"""What a run was: software, hardware, seeds and hashes, so that its numbers can be made again or told apart.
+
+An independent review of the paper found its exact splits, hardware, software versions and full settings missing. A run
+folder holds all of them: the settings in `spec.yaml`, the splits in `dataset/`, everything else in the record made here.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+#: The packages on which a number can depend.
+PACKAGES = (
+    "sparseprobe",
+    "numba",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "zarr",
+)
+
+
+def environment() -> dict[str, Any]:
+    """The software and the hardware of this process.
+
+    >>> sorted(environment())
+    ['hardware', 'packages', 'platform', 'python']
+    """
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "hardware": {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "memory_bytes": _memory(),
+            "accelerators": _accelerators(),
+        },
+    }
+
+
+def now() -> str:
+    """The time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on this operating system
+        return None
+
+
+def _accelerators() -> list[str]:
+    import torch  # noqa: PLC0415 - slow to import, and only wanted here
+
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
