@@ -1,7 +1,7 @@
 """What a run was: software, hardware, seeds and hashes, so that its numbers can be made again or told apart.
 
-An independent review of the paper found its exact splits, hardware, software versions and full settings missing. A run
-folder holds all of them: the settings in `spec.yaml`, the splits in `dataset/`, everything else in the record made here.
+An independent review of the paper found its exact splits, hardware, software versions and full settings missing. A
+run folder holds all of them: the settings in `spec.yaml`, the splits in `dataset/`, the rest in the record made here.
 """
 
 from __future__ import annotations

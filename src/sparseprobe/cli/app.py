@@ -1,0 +1,76 @@
+"""The commands, and what becomes of an error.
+
+`--json`, `--quiet` and `--debug` may stand anywhere on the line. A mistake that a user can make is one sentence on
+standard error and exit code 2; `--debug` shows the traceback. After Ctrl-C nothing that was done is lost.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sparseprobe.artefacts import storage_error
+from sparseprobe.cli import datasets, demo, models, probing, run
+from sparseprobe.cli.show import Show
+from sparseprobe.errors import SparseProbeError
+
+FLAGS = ("--json", "--quiet", "--debug")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+for part in (demo.app, run.app, models.app, datasets.app, probing.app):
+    app.add_typer(part)
+
+
+@app.callback()
+def settings(
+    context: typer.Context,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Results as JSON, for machines.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Results only: no progress, no notes.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001
+) -> None:
+    """Which neurons of a language model represent a feature, how few of them suffice, and do they matter?"""
+    context.obj = Show(json=json, quiet=quiet)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("sparseprobe"))
+        raise typer.Exit
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command, as the shell does.
+
+    Raises:
+        SystemExit: always, with the exit code: 0, 2 for a mistake in what was asked, 130 after Ctrl-C.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    flags = [name for name in given if name in FLAGS]
+    debug = "--debug" in flags
+    warnings.formatwarning = _one_line
+    try:
+        app(args=[*flags, *(name for name in given if name not in FLAGS)], prog_name="sparseprobe")
+    except SparseProbeError as error:
+        _explain(str(error), debug=debug)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _explain(str(storage_error(error.filename, error)), debug=debug)
+
+
+def _explain(sentence: str, *, debug: bool) -> None:
+    console = Console(stderr=True)
+    if debug:
+        console.print_exception()
+    console.print(f"error: {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
+    raise SystemExit(2)
+
+
+def _one_line(message: Warning | str, *_: object) -> str:
+    return f"warning: {message}\n"

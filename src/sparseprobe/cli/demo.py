@@ -1,0 +1,32 @@
+"""`sparseprobe demo`: the whole chain on the shipped model and texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparseprobe.cli.run import show_run
+from sparseprobe.cli.show import Show
+from sparseprobe.runs import RunSpec, run
+
+app = typer.Typer()
+
+MODEL = "demo-4.7m"
+COLLECTIONS = ("natural_language", "programming_language")
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Where the run folders go.")] = Path("runs/demo"),
+) -> None:
+    """Find the language neurons of the shipped model: every layer, all single neurons, k from 1 to 256."""
+    show: Show = context.obj
+    finished = []
+    for collection in COLLECTIONS:
+        show.note(f"{collection}: {MODEL}, all layers, into {out / collection}")
+        finished.append(run(RunSpec(model=MODEL, dataset=collection), out / collection, progress=show.progress))
+    for one in finished:
+        show_run(show, one)

@@ -1,0 +1,72 @@
+"""`sparseprobe models`: what ships, and where the neurons of a model are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sparseprobe.cli.show import Show
+from sparseprobe.models import load_model, shipped_models
+
+app = typer.Typer()
+models = typer.Typer(no_args_is_help=True, help="The shipped models, and the shape of any model.")
+app.add_typer(models, name="models")
+
+
+@models.command(name="list")
+def list_models(context: typer.Context) -> None:
+    """The models that ship with the package."""
+    show: Show = context.obj
+    show.rows(
+        [
+            {
+                "name": model.name,
+                "layers": model.n_layers,
+                "d_model": model.d_model,
+                "d_mlp": model.d_mlp,
+                "parameters": model.n_parameters,
+                "non_embedding": model.n_non_embedding,
+                "bytes": model.n_bytes,
+                "origin": model.origin,
+                "path": str(model.path),
+            }
+            for model in shipped_models()
+        ]
+    )
+
+
+@models.command(name="show")
+def show_model(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Hub id, local folder, or shipped model.")],
+) -> None:
+    """A model's shape, and the module names of each layer's neurons."""
+    show: Show = context.obj
+    model = load_model(name, device="cpu")
+    if not show.json:
+        show.record(
+            {
+                "name": model.name,
+                "kind": model.kind,
+                "layers": model.n_layers,
+                "d_model": model.d_model,
+                "d_mlp": model.d_mlp,
+                "context": model.n_context,
+                "parameters": model.n_parameters,
+                "non_embedding": model.n_non_embedding,
+            }
+        )
+    show.rows(
+        [
+            {
+                "layer": index,
+                "neurons": model.width("mlp", index),
+                "mlp_in": layer.mlp_in,
+                "mlp_gate": layer.mlp_gate,
+                "mlp_out": layer.mlp_out,
+                "attention_out": layer.attention_out,
+            }
+            for index, layer in enumerate(model.layers)
+        ]
+    )

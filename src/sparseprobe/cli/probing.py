@@ -1,0 +1,111 @@
+"""`sparseprobe extract`, `sweep`, `neurons`: the stages of a run, one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparseprobe.activations import Activations, extract
+from sparseprobe.artefacts import write_table
+from sparseprobe.cli.run import names, parse_k
+from sparseprobe.cli.show import Show
+from sparseprobe.datasets import ProbingDataset
+from sparseprobe.experiments import PAPER_K, single_neurons, sweep
+from sparseprobe.models import load_model
+
+app = typer.Typer()
+
+Dataset = Annotated[Path, typer.Option(help="A saved dataset.")]
+Stored = Annotated[Path, typer.Option("--activations", help="A folder that `sparseprobe extract` wrote.")]
+Table = Annotated[Path, typer.Option(help="The table to write, as FILE.parquet.")]
+Features = Annotated[str | None, typer.Option(help="Names with commas between; else all.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+
+
+@app.command(name="extract")
+def extract_command(
+    context: typer.Context,
+    model: Annotated[str, typer.Option(help="Hub id, local folder, or shipped model.")],
+    dataset: Dataset,
+    out: Annotated[Path, typer.Option(help="The folder to write; a run that was stopped goes on there.")],
+    layers: Annotated[str, typer.Option(help="all, 3, 0:4 or 0,2,5")] = "all",
+    site: Annotated[str, typer.Option(help="mlp, mlp_pre, residual or attention")] = "mlp",
+    aggregate: Annotated[str | None, typer.Option(help="none, mean, max or last; else as the dataset says")] = None,
+    dtype: Annotated[str, typer.Option(help="float16, bfloat16 or float32")] = "float16",
+    model_dtype: Annotated[str, typer.Option(help="Number type of the weights.")] = "float32",
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...")] = None,
+    memory: Annotated[str | None, typer.Option(help="Bound for buffers, as 4GB.")] = None,
+) -> None:
+    """Run a model over a dataset and keep the activations at the labelled positions."""
+    show: Show = context.obj
+    data = ProbingDataset.load(dataset)
+    activations = extract(
+        load_model(model, device=device, dtype=model_dtype),
+        data,
+        layers=layers,
+        site=site,
+        aggregate=aggregate or data.settings.get("aggregate", "none"),
+        dtype=dtype,
+        memory=memory,
+        out=out,
+        progress=show.progress,
+    )
+    rows = [{"layer": layer, "examples": activations.n_examples, "width": activations.width(layer)} for layer in activations.layers]
+    show.rows(rows, title=str(out))
+
+
+@app.command(name="sweep")
+def sweep_command(
+    context: typer.Context,
+    stored: Stored,
+    dataset: Dataset,
+    out: Table,
+    selection: Annotated[str, typer.Option(help="How the k neurons are chosen.")] = "adaptive",
+    k: Annotated[str | None, typer.Option(help="Numbers of neurons: 1,2,4,8; else the paper's list.")] = None,
+    features: Features = None,
+    preset: Annotated[str, typer.Option(help="default or paper")] = "default",
+    seed: Seed = 0,
+) -> None:
+    """k-sparse probes for every feature, layer and k."""
+    show: Show = context.obj
+    table = sweep(
+        Activations.open(stored),
+        ProbingDataset.load(dataset),
+        selection=selection,
+        k=PAPER_K if k is None else parse_k(k),
+        features=names(features),
+        preset=preset,
+        seed=seed,
+        progress=show.progress,
+    )
+    write_table(out, table)
+    columns = ["feature", "layer", "k", "f1", "f1_low", "f1_high", "control_f1"]
+    show.rows(table[columns].to_dict("records"), title=str(out))
+
+
+@app.command(name="neurons")
+def neurons_command(
+    context: typer.Context,
+    stored: Stored,
+    dataset: Dataset,
+    out: Table,
+    features: Features = None,
+    keep: Annotated[int, typer.Option(help="Neurons kept a feature and layer.")] = 100,
+    seed: Seed = 0,
+) -> None:
+    """One probe for every single neuron and feature; the best of each layer are kept."""
+    show: Show = context.obj
+    table = single_neurons(
+        Activations.open(stored),
+        ProbingDataset.load(dataset),
+        features=names(features),
+        keep=keep,
+        seed=seed,
+        progress=show.progress,
+    )
+    write_table(out, table)
+    best = table.loc[table.groupby("feature")["f1_validation"].idxmax()]
+    columns = ["feature", "layer", "neuron", "f1", "f1_low", "f1_high", "control_f1"]
+    show.rows(best[columns].to_dict("records"), title=str(out))

@@ -1,0 +1,85 @@
+"""What a command prints: tables for people, rows of JSON for machines, nothing but results with `--quiet`."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sparseprobe.cli.bars import Bars
+from sparseprobe.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Show:
+    """Where and how results are shown. Results go to standard output, all else to standard error."""
+
+    json: bool = False
+    quiet: bool = False
+    out: Console = field(default_factory=Console)
+    err: Console = field(default_factory=lambda: Console(stderr=True))
+
+    @property
+    def progress(self) -> Progress:
+        """Bars, or nothing with `--quiet` or `--json`."""
+        return SILENT if self.quiet or self.json else Bars(self.err)
+
+    def note(self, text: str) -> None:
+        """Something a person may want to know and a machine does not."""
+        if not (self.quiet or self.json):
+            self.err.print(text, highlight=False, soft_wrap=True)
+
+    def text(self, text: str) -> None:
+        """A result that is plain text."""
+        self.out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def rows(self, rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> None:
+        """A result that is a table; with `--json` a list of objects."""
+        if self.json:
+            self.out.print_json(json.dumps([_plain(row) for row in rows], ensure_ascii=False))
+            return
+        if not rows:
+            self.text("nothing to show")
+            return
+        table = Table(title=title, title_justify="left", header_style="bold")
+        for name in rows[0]:
+            numeric = all(isinstance(row[name], int | float) or row[name] is None for row in rows)
+            table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row.values()))
+        self.out.print(table)
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """A result that is one object; with `--json` that object."""
+        if self.json:
+            self.out.print_json(json.dumps(_plain(record), ensure_ascii=False))
+            return
+        table = Table(show_header=False)
+        for name, value in record.items():
+            table.add_row(name, _cell(value))
+        self.out.print(table)
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: None if _absent(value) else value for name, value in row.items()}
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _cell(value: Any) -> str:
+    if _absent(value):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
