@@ -1,0 +1,7 @@
+"""Labelled text: read it, tokenise it, align labels to tokens, split it by document, and look at it."""
+
+from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.datasets.sequences import Sequences
+from sparseprobe.datasets.tokenizer_record import TokenizerRecord
+
+__all__ = ["ProbingDataset", "Sequences", "TokenizerRecord"]

@@ -1,0 +1,130 @@
+"""A dataset on disk: a folder that describes itself.
+
+    dataset.json        format, name, hash, tokenizer record, settings, counts
+    sequences.parquet   one row a sequence: its token ids
+    examples.parquet    sequence, start, stop, group, split
+    labels.parquet      one column a feature
+    features.parquet    name, description, category, kind
+    tokenizer.json      the tokenizer, so that the dataset can show its text without the model
+
+It is written under a temporary name beside its place and then renamed, so a reader never sees half a dataset. The
+hash is checked when it is read. No pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sparseprobe.datasets.sequences import Sequences
+from sparseprobe.datasets.tokenizer_record import TokenizerRecord
+from sparseprobe.errors import StorageError
+
+if TYPE_CHECKING:
+    import os
+
+    from sparseprobe.datasets.probing_dataset import ProbingDataset
+
+FORMAT = "sparseprobe dataset 1"
+TABLES = ("examples", "labels", "features")
+
+
+def save(dataset: ProbingDataset, folder: str | os.PathLike[str]) -> None:
+    """Write a dataset to `folder`, in place of an older dataset there; raises StorageError."""
+    target = Path(folder)
+    if target.exists() and not is_dataset(target) and not (target.is_dir() and not any(target.iterdir())):
+        raise StorageError(f"{target} exists and is not a saved dataset; choose another folder")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary:
+            fresh = Path(temporary, "new")
+            fresh.mkdir()
+            _write(dataset, fresh)
+            if target.exists():
+                target.rename(Path(temporary, "old"))
+            fresh.rename(target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(
+            f"the dataset cannot be written to {target}: {reason}; check space and permission"
+        ) from error
+
+
+def load(folder: str | os.PathLike[str]) -> ProbingDataset:
+    """Read a saved dataset; raises StorageError if the folder is none, or if it was changed since it was saved."""
+    from sparseprobe.datasets.probing_dataset import ProbingDataset  # noqa: PLC0415  (it imports this module)
+
+    source = Path(folder)
+    if not is_dataset(source):
+        raise StorageError(f"{source} is not a saved dataset (it has no dataset.json); build one with `datasets build`")
+    try:
+        record: dict[str, Any] = json.loads(Path(source, "dataset.json").read_text(encoding="utf-8"))
+        if record.get("format") != FORMAT:
+            raise StorageError(
+                f"{source} has the format {record.get('format')!r}, this version reads {FORMAT!r}; build it again"
+            )
+        tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
+        column = pq.read_table(source / "sequences.parquet").column("tokens").combine_chunks()
+        tokenizer = record["tokenizer"] | {
+            "special_ids": tuple(record["tokenizer"]["special_ids"]),
+            "definition": Path(source, "tokenizer.json").read_text(encoding="utf-8"),
+        }
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(f"the dataset {source} cannot be read: {error}; build it again") from error
+    lists = column if isinstance(column, pa.LargeListArray) else column.chunk(0)
+    dataset = ProbingDataset(
+        name=record["name"],
+        sequences=Sequences(lists.flatten().to_numpy(), lists.offsets.to_numpy()),
+        tokenizer=TokenizerRecord(**tokenizer),
+        settings=record["settings"],
+        **tables,
+    )
+    if dataset.hash() != record["hash"]:
+        raise StorageError(f"the dataset {source} was changed after it was saved (its hash differs); build it again")
+    return dataset
+
+
+def is_dataset(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds a saved dataset."""
+    return Path(folder, "dataset.json").is_file()
+
+
+def _write(dataset: ProbingDataset, folder: Path) -> None:
+    tokens = pa.LargeListArray.from_arrays(
+        pa.array(dataset.sequences.offsets, pa.int64()), pa.array(dataset.sequences.tokens, pa.int32())
+    )
+    pq.write_table(pa.table({"tokens": tokens}), folder / "sequences.parquet", compression="zstd")
+    for name in TABLES:
+        table: pd.DataFrame = getattr(dataset, name)
+        table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
+    tokenizer = asdict(dataset.tokenizer)
+    Path(folder, "tokenizer.json").write_text(tokenizer.pop("definition"), encoding="utf-8")
+    record = {
+        "format": FORMAT,
+        "name": dataset.name,
+        "hash": dataset.hash(),
+        "n_sequences": len(dataset.sequences),
+        "n_tokens": dataset.n_tokens,
+        "n_examples": dataset.n_examples,
+        "n_features": len(dataset.features),
+        "tokenizer": tokenizer,
+        "settings": dataset.settings,
+    }
+    text = json.dumps(record, indent=2, ensure_ascii=False, default=_plain)
+    Path(folder, "dataset.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"settings hold a {type(value).__name__}, which JSON cannot write")
