@@ -1,0 +1,24 @@
+"""Language models, and where each architecture keeps its neurons and their weights."""
+
+from sparseprobe.models.forward_pass import Batch, pad, run_trunk
+from sparseprobe.models.language_model import LanguageModel
+from sparseprobe.models.layer import SITES, Layer, Site
+from sparseprobe.models.loading import load_model
+from sparseprobe.models.neuron import Neuron
+from sparseprobe.models.neuron_weights import NeuronWeights
+from sparseprobe.models.shipped import shipped_models, shipped_path
+
+__all__ = [
+    "SITES",
+    "Batch",
+    "LanguageModel",
+    "Layer",
+    "Neuron",
+    "NeuronWeights",
+    "Site",
+    "load_model",
+    "pad",
+    "run_trunk",
+    "shipped_models",
+    "shipped_path",
+]

@@ -1,0 +1,234 @@
+"""Find the neurons of a transformer by what its modules do, so that no list of model names is needed.
+
+Every block is run on five hidden states, once as they are and once with the first of them changed:
+
+- **attention** is the part that carries information between positions: its input at the later positions is the same in
+  both runs, its output is not. Its output projection is the linear map inside it whose *input* already differs.
+- **the MLP's output projection** is, among the other linear maps to the residual stream, the widest one, called last.
+- **the MLP's input projections** map the residual stream to that width, or to twice that width where gate and up are
+  fused. Of two, the linear one ("up") is the one whose output times -2 makes every neuron exactly -2 times as large.
+
+The method is ours; it is exact, since multiplying by a power of two rounds nothing and a row of a matrix product
+depends on no other row. Cost: two to four runs of each kind of block over five positions, so one block for most models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from sparseprobe.errors import UnsupportedModelError
+from sparseprobe.models.forward_pass import tensor_of
+from sparseprobe.models.layer import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch.utils.hooks import RemovableHandle
+
+N_POSITIONS = 5
+
+
+@dataclass(frozen=True)
+class BlockCall:
+    """What a block is called with in a forward pass over `N_POSITIONS` tokens."""
+
+    hidden: Tensor
+    """(1, N_POSITIONS, d_model)."""
+    arguments: tuple[Any, ...]
+    """Positional arguments after the hidden states."""
+    keywords: Mapping[str, Any]
+    """Keyword arguments other than the hidden states."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What went into and came out of a submodule, at the later positions, and when it was called."""
+
+    order: int
+    given: Tensor
+    gave: Tensor
+
+
+def find_layer(block: nn.Module, call: BlockCall) -> Layer:
+    """The anatomy of one block, with module names relative to it (`index` 0, `block` empty).
+
+    Raises `UnsupportedModelError` if it is a mixture of experts, or if its MLP is not one that we know how to read.
+    """
+    before = _watch(block, call, call.hidden)
+    after = _watch(block, call, _change(call.hidden, 0))
+    mixers = [name for name in before if _mixes(before[name], after[name])]
+    mixers = [name for name in mixers if not any(name.startswith(other + ".") for other in mixers)]
+
+    def in_attention(name: str) -> bool:
+        return any(name == mixer or name.startswith(mixer + ".") for mixer in mixers)
+
+    _refuse_experts(block, in_attention)
+    d_model = call.hidden.shape[-1]
+    widths = {name: projection_widths(block.get_submodule(name)) for name in before}
+    linear = {name: width for name, width in widths.items() if width is not None}
+    heads = [
+        name
+        for name, (_, out) in linear.items()
+        if in_attention(name) and out == d_model and not torch.equal(before[name].given, after[name].given)
+    ]
+    mlp = {name: width for name, width in linear.items() if not in_attention(name)}
+    outs = [name for name, (_, out) in mlp.items() if out == d_model]
+    if not outs:
+        raise UnsupportedModelError(_no_mlp(block, "no linear map outside attention leads to the residual stream"))
+    mlp_out = max(outs, key=lambda name: (mlp[name][0], before[name].order))
+    d_mlp = mlp[mlp_out][0]
+    layer = Layer(
+        index=0,
+        block="",
+        mlp_out=mlp_out,
+        mlp_in="",
+        mlp_gate=None,
+        attention_out=heads[0] if len(heads) == 1 else None,
+        d_model=d_model,
+        d_mlp=d_mlp,
+        d_attention=linear[heads[0]][0] if len(heads) == 1 else 0,
+    )
+    ins = [name for name in mlp if name != mlp_out and before[name].order < before[mlp_out].order]
+    ins = sorted((name for name in ins if mlp[name][0] == d_model), key=lambda name: before[name].order)
+    plain = [name for name in ins if mlp[name][1] == d_mlp]
+    fused = [name for name in ins if mlp[name][1] == 2 * d_mlp]
+    if len(plain) == 1:
+        return replace(layer, mlp_in=plain[0])
+    if len(plain) == 2:
+        return _name_gate(block, call, layer, plain)
+    if len(fused) == 1:
+        return _name_fused_halves(block, call, layer, fused[0])
+    reason = f"{len(ins)} linear maps lead from the residual stream to its {d_mlp} neurons"
+    raise UnsupportedModelError(_no_mlp(block, reason))
+
+
+def attends_forward(block: nn.Module, call: BlockCall) -> bool:
+    """Whether an earlier position can see a later one, as in an encoder: a changed last token changes the others."""
+    outputs = [_output(block, call, hidden) for hidden in (call.hidden, _change(call.hidden, -1))]
+    return not torch.equal(outputs[0][:, :-1], outputs[1][:, :-1])
+
+
+def projection_widths(module: nn.Module) -> tuple[int, int] | None:
+    """(inputs, outputs) of a linear map, in either of the ways in which Hugging Face models write one, else None."""
+    if isinstance(getattr(module, "in_features", None), int) and isinstance(getattr(module, "out_features", None), int):
+        return int(module.in_features), int(module.out_features)  # type: ignore[arg-type]
+    if isinstance(getattr(module, "nx", None), int) and isinstance(getattr(module, "nf", None), int):
+        return int(module.nx), int(module.nf)  # type: ignore[arg-type] # GPT-2's Conv1D
+    return None
+
+
+# ---------------------------------------------------------------- running a block
+
+
+def _output(block: nn.Module, call: BlockCall, hidden: Tensor) -> Tensor:
+    with torch.inference_mode():
+        return tensor_of(block(hidden, *call.arguments, **call.keywords)).clone()
+
+
+def _change(hidden: Tensor, position: int) -> Tensor:
+    """`hidden` with one position mirrored, which no normalisation undoes."""
+    changed = hidden.clone()
+    changed[:, position] = hidden[:, position].flip(-1)
+    return changed
+
+
+def _watch(block: nn.Module, call: BlockCall, hidden: Tensor) -> dict[str, _Seen]:
+    """Inputs and outputs of every submodule that works on one row per position."""
+    seen: dict[str, _Seen] = {}
+    handles: list[RemovableHandle] = []
+
+    def watch(name: str) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any], Any], None]:
+        def hook(_: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> None:
+            given = _rows((*arguments, *keywords.values()))
+            gave = _rows(output if isinstance(output, tuple | list) else (output,))
+            if given is not None and gave is not None:
+                seen.setdefault(name, _Seen(len(seen), given, gave))
+
+        return hook
+
+    try:
+        for name, module in block.named_modules():
+            if name:
+                handles.append(module.register_forward_hook(watch(name), with_kwargs=True))
+        _output(block, call, hidden)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen
+
+
+def _rows(values: tuple[Any, ...] | list[Any]) -> Tensor | None:
+    """The later positions of the first tensor with one row per position, (N_POSITIONS - 1, width), else None."""
+    for value in values:
+        if isinstance(value, Tensor) and value.is_floating_point():
+            if value.ndim == 3 and value.shape[:2] == (1, N_POSITIONS):
+                return value[0, 1:].clone()
+            if value.ndim == 2 and value.shape[0] == N_POSITIONS:
+                return value[1:].clone()
+    return None
+
+
+def _mixes(before: _Seen, after: _Seen) -> bool:
+    return torch.equal(before.given, after.given) and not torch.equal(before.gave, after.gave)
+
+
+# ---------------------------------------------------------------- gates and experts
+
+
+def _name_gate(block: nn.Module, call: BlockCall, layer: Layer, names: list[str]) -> Layer:
+    """Tell gate from up. Where both are linear (or the block is all zero) the one called first is the gate."""
+    for up, gate in (names[::-1], names):
+        if _is_linear_in(block, call, layer, up, slice(0, layer.d_mlp)):
+            return replace(layer, mlp_in=up, mlp_gate=gate)
+    raise UnsupportedModelError(_no_mlp(block, "its two input projections are not gate and up"))
+
+
+def _name_fused_halves(block: nn.Module, call: BlockCall, layer: Layer, name: str) -> Layer:
+    layer = replace(layer, mlp_in=name, mlp_gate=name)
+    for gate_is_first in (True, False):
+        candidate = replace(layer, gate_is_first=gate_is_first)
+        if _is_linear_in(block, call, layer, name, candidate.in_columns):
+            return candidate
+    raise UnsupportedModelError(_no_mlp(block, "the halves of its fused input projection are not gate and up"))
+
+
+def _is_linear_in(block: nn.Module, call: BlockCall, layer: Layer, name: str, columns: slice) -> bool:
+    """Whether neurons grow exactly by -2 when these outputs do; a ReLU passes +2 but not -2."""
+
+    def scale(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> Tensor:
+        scaled = output.clone()
+        scaled[..., columns] *= -2
+        return scaled
+
+    plain = _watch(block, call, call.hidden)[layer.mlp_out].given
+    handle = block.get_submodule(name).register_forward_hook(scale)
+    try:
+        scaled = _watch(block, call, call.hidden)[layer.mlp_out].given
+    finally:
+        handle.remove()
+    return torch.equal(scaled, -2 * plain)
+
+
+def _refuse_experts(block: nn.Module, in_attention: Callable[[str], bool]) -> None:
+    """Experts are one stacked weight of three dimensions, or a list of like modules, outside attention."""
+    stacked = any(weight.ndim > 2 for name, weight in block.named_parameters() if not in_attention(name))
+    listed = any(
+        isinstance(module, nn.ModuleList) and len(module) > 1 and not in_attention(name)
+        for name, module in block.named_modules()
+    )
+    if stacked or listed:
+        raise UnsupportedModelError(
+            f"{type(block).__name__} is a mixture of experts, which is not supported yet: use a model with "
+            "one MLP a layer"
+        )
+
+
+def _no_mlp(block: nn.Module, reason: str) -> str:
+    return (
+        f"cannot find the neurons of {type(block).__name__}: {reason}; supported are transformer blocks with "
+        "one plain or gated MLP"
+    )

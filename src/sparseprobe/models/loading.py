@@ -1,0 +1,174 @@
+"""Load a model by name: a shipped demo model, a local folder, or one of the Hugging Face hub.
+
+Weights are used as they are, in the precision asked for, with eager attention (the reference arithmetic of every
+architecture). Each way in which it can fail is one sentence that says what was looked for, and where.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from sparseprobe.errors import DataError, InputError, UnknownNameError, UnsupportedModelError
+from sparseprobe.models.language_model import LanguageModel
+from sparseprobe.models.shipped import shipped_models, shipped_path
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+DTypeName = Literal["float32", "float16", "bfloat16"]
+DTYPES: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+
+def load_model(
+    name_or_path: str | Path,
+    *,
+    device: str | torch.device | None = None,
+    dtype: DTypeName = "float32",
+    trust_remote_code: bool = False,
+) -> LanguageModel:
+    """Load a causal language model or an encoder and find its neurons.
+
+    `name_or_path` is a shipped model (`sparseprobe.models.shipped_models()`), a local Hugging Face folder, or a hub id.
+    `device` None takes "cuda" if there is one, else "cpu". `dtype` is the precision the model runs in; the one that
+    activations are stored in is a choice of its own (`extract`). To spread a model over devices or to quantise it, load
+    it with transformers and hand it to `LanguageModel.from_module`.
+
+    Raises `InputError` if there is no such model, device or precision, `DataError` if its files cannot be read, and
+    `UnsupportedModelError` if its neurons cannot be found (mixtures of experts, encoder-decoders).
+
+    >>> load_model("no-such-folder/and/no-such-model")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    sparseprobe.errors.InputError: unknown model 'no-such-folder/and/no-such-model': it is no folder here, ...
+    """
+    if dtype not in DTYPES:
+        raise UnknownNameError("dtype", dtype, DTYPES)
+    place = _device(device)
+    name = str(name_or_path)
+    source = str(shipped_path(name) or name)
+    _require_folder_or_hub_name(name, source)
+    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    config = _config(name, source, options)
+    module = _weights(name, source, config, {**options, "dtype": DTYPES[dtype]})
+    module.to(place)  # type: ignore[arg-type] # the stubs of transformers know no devices
+    return LanguageModel.from_module(module, tokenizer=_tokenizer(source, options), name=name)
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"device {str(device)!r} cannot be used here: choose 'cpu', or 'cuda' on a machine that has one"
+        ) from error
+    if place.type == "mps":
+        warnings.warn(
+            "some versions of torch give wrong activations on Apple's GPU (mps) without an error: compare some with "
+            "device='cpu'",
+            stacklevel=3,
+        )
+    return place
+
+
+def _require_folder_or_hub_name(name: str, source: str) -> None:
+    folder = Path(source)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise InputError(f"folder {name} holds no model: a Hugging Face folder has a config.json")
+    if folder.is_file():
+        raise InputError(f"{name} is a file: give the folder of a Hugging Face model")
+
+
+def _config(name: str, source: str, options: dict[str, Any]) -> PretrainedConfig:
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(source, **options)
+    except (OSError, ValueError, HFValidationError) as error:
+        raise _cannot_load(name, source, error) from error
+    return config
+
+
+def _weights(name: str, source: str, config: PretrainedConfig, options: dict[str, Any]) -> PreTrainedModel:
+    """The model with all its weights; weights that the checkpoint lacks are an error, not a random draw."""
+    if config.is_encoder_decoder:
+        raise UnsupportedModelError(
+            f"{name} is an encoder-decoder, which is not supported: use a decoder or an encoder"
+        )
+    family: Any = AutoModelForCausalLM if _is_causal(config) else AutoModel
+    module: PreTrainedModel
+    try:
+        module, report = family.from_pretrained(
+            source, config=config, attn_implementation="eager", output_loading_info=True, **options
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _cannot_load(name, source, error) from error
+    except Exception as error:
+        if type(error).__name__ == "SafetensorError":
+            raise _cannot_load(name, source, error) from error
+        raise
+    missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)
+    if missing or report["mismatched_keys"]:
+        names = missing or sorted(str(key) for key in report["mismatched_keys"])
+        raise DataError(
+            f"the weights of {name} do not fit its config: {len(names)} missing or misshapen, first {names[0]}"
+        )
+    return module
+
+
+def _is_causal(config: PretrainedConfig) -> bool:
+    """By the class the checkpoint was saved from; without one, by whether its family is of the GPT kind."""
+    for architecture in config.architectures or ():
+        if architecture.endswith(("ForCausalLM", "LMHeadModel")):
+            return True
+        if architecture.endswith(("ForMaskedLM", "ForPreTraining")):
+            return False
+    own = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type, "")
+    encoder_too = "is_decoder" in config.to_dict() or hasattr(config, "is_decoder")
+    return bool(own) and (not encoder_too or bool(config.is_decoder))
+
+
+def _tokenizer(source: str, options: dict[str, Any]) -> PreTrainedTokenizerBase | None:
+    """The fast tokenizer beside the model, None if there is none: some models of this field never had one."""
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source, use_fast=True, **options)
+    except Exception:  # transformers raises many kinds for "no tokenizer here"
+        return None
+    return tokenizer if tokenizer.is_fast else None
+
+
+def _cannot_load(name: str, source: str, error: Exception) -> InputError:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if Path(source).is_dir():
+        return DataError(f"the model in {name} cannot be read: {first_line}")
+    if isinstance(error, ValueError) and "trust_remote_code" in str(error):
+        return InputError(f"{name} comes with code of its own: pass trust_remote_code=True if you trust its author")
+    causes = _causes(error)
+    if any(isinstance(cause, GatedRepoError) for cause in causes):
+        where = "the Hugging Face hub asks for a login with access to it (`hf auth login`)"
+    elif any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
+        where = "the Hugging Face hub does not have it"
+    elif any(isinstance(cause, HFValidationError) for cause in causes):
+        where = "it is no name of the Hugging Face hub"
+    else:
+        where = "the Hugging Face hub could not be reached"
+    shipped = ", ".join(shipped_models()) or "none"
+    return InputError(f"unknown model {name!r}: it is no folder here, {where}, and the models shipped are: {shipped}")
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
