@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sparseprobe.cli.show import Show
-from sparseprobe.models import load_model, shipped_models
+from sparseprobe.models import load_model, shipped_models, shipped_path
 
 app = typer.Typer()
 models = typer.Typer(no_args_is_help=True, help="The shipped models, and the shape of any model.")
@@ -16,24 +16,24 @@ app.add_typer(models, name="models")
 
 @models.command(name="list")
 def list_models(context: typer.Context) -> None:
-    """The models that ship with the package."""
+    """The models that ship with the package; each folder holds a model card."""
     show: Show = context.obj
-    show.rows(
-        [
-            {
-                "name": model.name,
-                "layers": model.n_layers,
-                "d_model": model.d_model,
-                "d_mlp": model.d_mlp,
-                "parameters": model.n_parameters,
-                "non_embedding": model.n_non_embedding,
-                "bytes": model.n_bytes,
-                "origin": model.origin,
-                "path": str(model.path),
-            }
-            for model in shipped_models()
-        ]
-    )
+    show.rows([_row(name) for name in shipped_models()])
+
+
+def _row(name: str) -> dict[str, Any]:
+    model, folder = load_model(name, device="cpu"), shipped_path(name)
+    files = [] if folder is None else [path for path in folder.iterdir() if path.is_file()]
+    return {
+        "name": model.name,
+        "layers": model.n_layers,
+        "d_model": model.d_model,
+        "d_mlp": model.d_mlp,
+        "parameters": model.n_parameters,
+        "non_embedding": model.n_non_embedding,
+        "bytes": sum(path.stat().st_size for path in files),
+        "path": str(folder),
+    }
 
 
 @models.command(name="show")
