@@ -18,19 +18,19 @@ pipeline_tag: text-generation
 
 # {name}
 
-A small GPT-NeoX-architecture language model ({n_layers} layers, d_model {d_model}, {n_neurons:,} neurons, {parameters:,}
-parameters, {non_embedding:,} of them outside the embeddings) that ships with sparseprobe, so that every part of it can be
-tried without a download. It is made for looking at neurons, not for writing text.
+A small GPT-NeoX-architecture language model ({n_layers} layers, d_model {d_model}, {n_neurons:,} neurons,
+{parameters:,} parameters, {non_embedding:,} of them outside the embeddings) that ships with sparseprobe, so that every
+part of it can be tried without a download. It is made for looking at neurons, not for writing text.
 
-Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens: {steps:,} steps of {tokens_per_step:,} tokens,
-AdamW, peak learning rate {learning_rate}, cosine schedule, contexts of 256 tokens and over the last fifth of 512. The
+Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens: {steps:,} steps of {tokens_per_step:,}
+tokens, AdamW, peak learning rate {learning_rate}, cosine schedule, contexts of 256 tokens and over the last fifth of 512. The
 tokenizer is a byte-level BPE of 4,096 tokens trained on the same text. Documents stand one after the other with
 `<|endoftext|>` between them; the tokenizer adds no token by itself.
 
 ## Data and held-out loss
 
 Kinds of text are mixed by stated shares; one source file in twelve was held out and never trained on. "Passes" is how
-often the training part of a kind was read. Loss is on held-out documents of at most 511 tokens, in bits per byte of text.
+often the training part of a kind was read. Loss is on held-out documents of at most 511 tokens, in bits per byte.
 
 | kind | share | passes | bits per byte |
 |---|---|---|---|
@@ -46,7 +46,8 @@ Held-out loss during training (mean over kinds, bits per byte): {curve}.
 | stacks/stacks-project; HoTT/book (LaTeX) | GFDL 1.2 or later; CC BY-SA 3.0 |
 | NLTK's inaugural and state-of-the-union speeches | public domain |
 | apache/thrift, apache/ant, mybatis/mybatis-3, gohugoio/hugo, patrick-kidger/equinox, stanfordnlp/pyvene | Apache 2.0 |
-| gin-gonic/gin, libuv/libuv, TheAlgorithms/C-Plus-Plus, composer/composer, jquery/jquery, guzzle/guzzle, pluggy, TransformerLens | MIT |
+| gin-gonic/gin, libuv/libuv, TheAlgorithms/C-Plus-Plus, composer/composer, jquery/jquery | MIT |
+| guzzle/guzzle, pytest-dev/pluggy, TransformerLens | MIT |
 | google/leveldb, encode/httpx | BSD 3-Clause |
 | mdn/dom-examples | CC0 1.0 |
 """
@@ -56,9 +57,9 @@ def card(folder: Path) -> str:
     training = json.loads((folder / "training.json").read_text())
     config = json.loads((folder / "config.json").read_text())
     last = training["held_out"][-1]["bits_per_byte"]
+    read = training["tokens"] / training["data"]["tokens_in_stream"]
     rows = [
-        f"| {kind} | {row['share_of_training']:.1%} | {row['passes'] * training['tokens'] / training['data']['tokens_in_stream']:.1f} "
-        f"| {last[kind]:.3f} |"
+        f"| {kind} | {row['share_of_training']:.1%} | {row['passes'] * read:.1f} | {last[kind]:.3f} |"
         for kind, row in training["data"]["kinds"].items()
     ]
     d_model, d_mlp, n_layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]

@@ -9,8 +9,8 @@ chapter of a held-out novel was trained on) and writes one stream of tokens that
 `train` goes on from its last checkpoint after a stop. `export` writes float16 safetensors, config and tokenizer as a
 standard Hugging Face folder, with the model card and the held-out loss of every kind of text.
 
-TEXTS is a folder with natural_lang, programming_lang, latex and english_prose as .jsonl.zst (fields text, label, source)
-and ewt/*.conllu.zst. Only text that may be redistributed is read (see KINDS).
+TEXTS is a folder with natural_lang, programming_lang, latex and english_prose as .jsonl.zst (fields text, label,
+source) and ewt/*.conllu.zst. Only text that may be redistributed is read (see KINDS).
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 import zstandard
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch.nn.functional import cross_entropy
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 log = logging.getLogger("train_demo_suite")
 
@@ -45,7 +47,7 @@ SEED = 20230502
 LANGUAGES = ("es", "en", "fr", "nl", "it", "el", "de", "pt", "sv")
 CODE = ("C", "C++", "Go", "HTML", "Java", "JavaScript", "PHP", "Python", "XML")
 
-#: Share of the training tokens for each kind of text. Dutch and Greek are small collections and are repeated more often.
+#: Share of the training tokens for each kind of text. Dutch and Greek are small, and so are read more often.
 KINDS: dict[str, float] = {
     **{f"language/{name}": 0.055 for name in LANGUAGES},
     **{f"code/{name}": 0.034 for name in CODE},
@@ -250,7 +252,7 @@ def batch_at(stream: np.ndarray, step: int, steps: int) -> torch.Tensor:
 
 def next_token_loss(model: GPTNeoXForCausalLM, ids: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
     logits = model(input_ids=ids).logits[:, :-1]
-    return F.cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), ids[:, 1:].reshape(-1), reduction=reduction)
+    return cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), ids[:, 1:].reshape(-1), reduction=reduction)
 
 
 @torch.no_grad()
