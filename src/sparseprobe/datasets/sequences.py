@@ -6,7 +6,6 @@ Sequence i is `tokens[offsets[i] : offsets[i + 1]]`, a view. Memory: 4 bytes a t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from sparseprobe.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -49,11 +48,11 @@ class Sequences:
         object.__setattr__(self, "offsets", offsets)
 
     @classmethod
-    def of(cls, lists: Iterable[Sequence[int]]) -> Sequences:
+    def of(cls, lists: Iterable[ArrayLike]) -> Sequences:
         """Put sequences of token ids together."""
-        kept = list(lists)
+        kept = [np.asarray(ids, dtype=np.int32) for ids in lists]
         offsets = np.concatenate([[0], np.cumsum([len(ids) for ids in kept], dtype=np.int64)])
-        return cls(np.fromiter(chain.from_iterable(kept), np.int32, count=int(offsets[-1])), offsets)
+        return cls(np.concatenate(kept) if kept else np.empty(0, np.int32), offsets)
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -85,10 +85,10 @@ class TokenizerRecord:
         """Raise TokenizerMismatchError unless `tokenizer` turns text into the same ids as the recorded one."""
         given = tokenizer.fingerprint if isinstance(tokenizer, TokenizerRecord) else fingerprint(tokenizer)
         if given != self.fingerprint:
-            name = tokenizer.name if isinstance(tokenizer, TokenizerRecord) else getattr(tokenizer, "name_or_path", "")
+            other = tokenizer.name if isinstance(tokenizer, TokenizerRecord) else getattr(tokenizer, "name_or_path", "")
             raise TokenizerMismatchError(
-                f"the dataset was tokenised with {self.name or 'an unnamed tokenizer'} ({self.fingerprint[:12]}), but the "
-                f"model's tokenizer is {name or 'another one'} ({given[:12]}); build the dataset again with that tokenizer"
+                f"the dataset was tokenised with {self.name or 'an unnamed tokenizer'} ({self.fingerprint[:12]}), but "
+                f"the model's tokenizer is {other or 'another one'} ({given[:12]}); build it again with that one"
             )
 
     def decode(self, ids: list[int]) -> str:

@@ -1,1 +1,23 @@
-"""One file for each feature collection of the paper."""
+"""One file for each feature collection, and the register of them all.
+
+To add one, write a file that ends in a `Collection` (see `collection` for the contract) and name it here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sparseprobe.datasets.collections.collection import Collection
+from sparseprobe.datasets.collections.custom import CUSTOM
+from sparseprobe.datasets.collections.natural_language import NATURAL_LANGUAGE
+from sparseprobe.datasets.collections.plain_text import PLAIN_TEXT
+from sparseprobe.datasets.collections.programming_language import PROGRAMMING_LANGUAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["COLLECTIONS", "Collection"]
+
+COLLECTIONS: Mapping[str, Collection] = {
+    collection.name: collection for collection in (NATURAL_LANGUAGE, PROGRAMMING_LANGUAGE, PLAIN_TEXT, CUSTOM)
+}

@@ -1,0 +1,101 @@
+"""Character spans to token spans, by the character offsets that the tokenizer reports.
+
+Both are half-open. A token stands for its characters without the white space at its ends (" school" stands for
+"school"; a token of white space only stands for all of it), and it belongs to a span if the two share a character. So
+a leading space never pulls a token in or out, all tokens of a character that is cut into bytes are in together, and
+
+    decoding the tokens of a span gives text that contains the span's text;
+    it holds nothing else but white space at its ends, exactly if the span is `exact`.
+
+A span is not exact if a boundary of it falls inside a token ("walk" in a token "walked"): whoever labels decides
+whether to drop it (the default of the collections, counted in the settings) or to cover it. A span of which no
+character has a token (normalised away, past a truncation) gets the empty span [0, 0). Cost: linear in characters and
+tokens of the text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sparseprobe.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from sparseprobe.datasets.tokenising import EncodedText
+
+WHITE_SPACE = np.array([code for code in range(0x3001) if chr(code).isspace()], dtype=np.uint32)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenSpans:
+    """Token spans, row by row for the character spans given."""
+
+    start: NDArray[np.int64]
+    """First token, shape (n_spans,)."""
+    stop: NDArray[np.int64]
+    """Token after the last, shape (n_spans,); equal to start where no token belongs to the span."""
+    exact: NDArray[np.bool_]
+    """Whether the tokens touch nothing outside the span but white space, and cover all of it, shape (n_spans,)."""
+
+
+def align(text: str, encoded: EncodedText, spans: ArrayLike) -> TokenSpans:
+    """Find the tokens of character spans, shape (n_spans, 2), half-open.
+
+    Raises InputError for a span that is not inside the text, or empty.
+
+    >>> from sparseprobe.datasets.tokenising import EncodedText
+    >>> tokens = EncodedText(np.arange(3, dtype=np.int32), np.array([0, 4, 11]), np.array([4, 11, 12]))
+    >>> found = align("high school.", tokens, [[5, 11], [0, 11], [5, 8]])
+    >>> found.start, found.stop, found.exact
+    (array([1, 0, 1]), array([2, 2, 2]), array([ True,  True, False]))
+    """
+    wanted = np.asarray(spans, dtype=np.int64).reshape(-1, 2)
+    first, last = wanted[:, 0], wanted[:, 1]
+    outside = (first < 0) | (last <= first) | (last > len(text))
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise InputError(
+            f"the span [{first[row]}, {last[row]}) is empty or outside its text of {len(text)} characters; "
+            "a span is [start, stop) in characters"
+        )
+    after, before = _solid_neighbours(text)
+    core_start, core_stop = _cores(encoded, after, before)
+    start = np.searchsorted(np.maximum.accumulate(core_stop), first, side="right")
+    stop = np.searchsorted(np.minimum.accumulate(core_start[::-1])[::-1], last, side="left")
+    found = stop > start
+    start, stop = np.where(found, start, 0), np.where(found, stop, 0)
+    exact = found.copy()
+    left = core_start[start[found]]
+    right = core_stop[stop[found] - 1]
+    span_left, span_right = _trimmed(first[found], last[found], after, before)
+    exact[found] = (left >= first[found]) & (right <= last[found]) & (left <= span_left) & (right >= span_right)
+    return TokenSpans(start, stop, exact)
+
+
+def _solid_neighbours(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each place in the text: the next character that is not white space, and the end of the last one before it."""
+    codes = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
+    places = np.arange(len(codes) + 1)
+    solid = ~np.isin(codes, WHITE_SPACE)
+    after = np.append(np.where(solid, places[:-1], len(codes)), len(codes))
+    before = np.insert(np.where(solid, places[1:], 0), 0, 0)
+    return np.minimum.accumulate(after[::-1])[::-1], np.maximum.accumulate(before)
+
+
+def _trimmed(
+    start: NDArray[np.int64], stop: NDArray[np.int64], after: NDArray[np.int64], before: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Spans without the white space at their ends; those of white space only stay as they are."""
+    left, right = after[start], before[stop]
+    blank = left >= right
+    return np.where(blank, start, left), np.where(blank, stop, right)
+
+
+def _cores(
+    encoded: EncodedText, after: NDArray[np.int64], before: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return _trimmed(encoded.starts, encoded.stops, after, before)

@@ -1,0 +1,151 @@
+"""Look for what makes probing data wrong, and say it in a table.
+
+Sparse probing is very sensitive to its data: a duplicate that stands in train and test, a document on both sides, one
+text with two labels, and the scores mean something else. Each check is a function from a dataset to findings; CHECKS
+lists them. Cost: linear in tokens and examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from sparseprobe.datasets.probing_dataset import labelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sparseprobe.datasets.probing_dataset import ProbingDataset
+
+RARE_SHARE = 0.02
+"""A class rarer than this makes most scores unsteady."""
+FEW = 30
+"""Fewer test examples of a class than this give wide intervals."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a reader of the results should know."""
+
+    check: str
+    """Which check found it."""
+    level: Literal["note", "warning", "error"]
+    """How bad: an error makes test scores untrue."""
+    feature: str
+    """The feature it is about; empty for the whole dataset."""
+    count: int
+    """How many examples, groups or texts."""
+    message: str
+    """One sentence."""
+
+
+def check(dataset: ProbingDataset) -> pd.DataFrame:
+    """Findings about a dataset, worst first: columns check, level, feature, count, message; empty if all is well.
+
+    >>> from sparseprobe.datasets import load_dataset
+    >>> from tokenizers import Tokenizer, models, pre_tokenizers
+    >>> words = Tokenizer(models.WordLevel({"?": 0, "le": 1, "the": 2}, unk_token="?"))
+    >>> words.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> pairs = [("le", "fr"), ("the", "en")]
+    >>> texts = [{"text": word + " ?" * n, "label": label} for n in range(9) for word, label in pairs]
+    >>> found = check(load_dataset("custom", source=texts, tokenizer=words, from_position=0))
+    >>> sorted(set(found["check"]))
+    ['class_balance']
+    """
+    findings = [finding for run in CHECKS for finding in run(dataset)]
+    order = {"error": 0, "warning": 1, "note": 2}
+    findings.sort(key=lambda finding: order[finding.level])
+    return pd.DataFrame([asdict(finding) for finding in findings], columns=list(Finding.__dataclass_fields__))
+
+
+def class_balance(dataset: ProbingDataset) -> Iterator[Finding]:
+    """Classes that are rare, or that a part lacks."""
+    split = dataset.examples["split"].to_numpy()
+    for name, kind in zip(dataset.features["name"], dataset.features["kind"], strict=True):
+        if kind != "binary":
+            continue
+        values = dataset.labels[name].to_numpy()
+        known = int((values != -1).sum())
+        for value, word in ((1, "positive"), (0, "negative")):
+            n = int((values == value).sum())
+            lacking = [part for part in np.unique(split) if not (values[split == part] == value).any()]
+            if lacking:
+                yield Finding("class_balance", "error", name, n, f"no {word} example in {' and '.join(lacking)}")
+            elif n < RARE_SHARE * known:
+                yield Finding("class_balance", "warning", name, n, f"only {n} of {known} examples are {word}")
+            elif (few := int((values[split == "test"] == value).sum())) < FEW:
+                yield Finding("class_balance", "note", name, few, f"only {few} {word} test examples: wide intervals")
+
+
+def duplicates(dataset: ProbingDataset) -> Iterator[Finding]:
+    """Sequences with the same tokens that stand in several parts."""
+    table = _sequence_table(dataset)
+    copies = table.groupby("tokens", sort=False)["split"].agg(["nunique", "size"])
+    shared = copies[copies["nunique"] > 1]
+    if len(shared):
+        n = int(shared["size"].sum())
+        yield Finding(
+            "duplicates", "error", "", n, f"{len(shared)} texts stand in more than one part, {n} times in all"
+        )
+
+
+def group_leakage(dataset: ProbingDataset) -> Iterator[Finding]:
+    """Documents whose examples stand in several parts."""
+    parts = dataset.examples.groupby("group", sort=False)["split"].nunique()
+    if n := int((parts > 1).sum()):
+        yield Finding(
+            "group_leakage",
+            "error",
+            "",
+            n,
+            f"{n} documents stand in more than one part; test text was seen in training",
+        )
+
+
+def label_conflicts(dataset: ProbingDataset) -> Iterator[Finding]:
+    """Spans at the same place of identical text that are labelled both 1 and 0."""
+    tokens = _sequence_table(dataset)["tokens"]
+    place = dataset.examples[["sequence", "start", "stop"]].assign(tokens=dataset.examples["sequence"].map(tokens))
+    known = labelled(dataset.labels)
+    for column, name in enumerate(dataset.labels.columns):
+        rows = place[known[:, column]].assign(label=dataset.labels[name].to_numpy()[known[:, column]])
+        values = rows.groupby(["tokens", "start", "stop"], sort=False)["label"].nunique()
+        if n := int((values > 1).sum()):
+            yield Finding("label_conflicts", "error", name, n, f"{n} identical spans are labelled in two ways")
+
+
+def left_out(dataset: ProbingDataset) -> Iterator[Finding]:
+    """What building left out: texts too short, spans cut or inside a token, features that could not be used."""
+    counts: dict[str, int] = dataset.settings.get("counts", {})
+    for name, message in LEFT_OUT.items():
+        if n := int(counts.get(name, 0)):
+            yield Finding("left_out", "note", "", n, f"{n} {message}")
+    for feature, reason in dataset.settings.get("dropped_features", {}).items():
+        yield Finding("left_out", "warning", feature, 1, f"feature dropped: {reason}")
+
+
+LEFT_OUT = {
+    "texts_too_short": "texts were left out because they end before the first position used",
+    "texts_repeated": "texts were left out because an earlier one has the same tokens and labels",
+    "texts_cut_at_context": "texts were cut at the context",
+    "spans_inside_a_token": "spans were left out because a boundary falls inside a token",
+    "spans_cut_by_the_context": "spans were left out because the context ends inside them",
+}
+
+CHECKS: tuple[Callable[[ProbingDataset], Iterator[Finding]], ...] = (
+    class_balance,
+    duplicates,
+    group_leakage,
+    label_conflicts,
+    left_out,
+)
+
+
+def _sequence_table(dataset: ProbingDataset) -> pd.DataFrame:
+    """The token ids (as bytes) and the part of each sequence, (n_sequences, 2)."""
+    first = dataset.examples.drop_duplicates("sequence").set_index("sequence")["split"]
+    table = pd.DataFrame({"tokens": [ids.tobytes() for ids in dataset.sequences]})
+    return table.assign(split=first)

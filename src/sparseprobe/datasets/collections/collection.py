@@ -1,0 +1,108 @@
+"""The contract of a feature collection: features that share texts, and how to find their examples in them.
+
+A collection is one file that ends in one `Collection` value. Its `find` receives a `Request` (the source, an encoder,
+the settings, resolved) and gives `Candidates`: sequences, token spans and labels, everything that could become an
+example. It neither splits nor draws nor saves: that is done once for all collections (`candidates.assemble`). All
+that a user may set stands in the presets with its value, so that an unknown setting is an error and a known one is
+recorded; settings that every collection understands are in COMMON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sparseprobe import demo
+from sparseprobe.datasets.labelled_text import TextReader
+from sparseprobe.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sparseprobe.datasets.candidates import Candidates
+    from sparseprobe.datasets.labelled_text import LabelledText
+    from sparseprobe.datasets.readers import Source
+    from sparseprobe.datasets.tokenising import TextEncoder
+
+TEXTS = Path(demo.__file__).parent / "texts"
+
+COMMON: Mapping[str, Any] = {
+    "text_column": "text",  # where the text is
+    "document_column": None,  # where the document's name is; None: document, source or group, else each record its own
+    "split_by": "group",  # "group": 60/20/20 by document, stratified; "example": the paper's 70/30
+    "n_examples": None,  # draw at most so many examples a feature
+    "positive_share": None,  # raise the share of positives to this
+    "min_positives": 3,  # drop a feature with fewer positive examples
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a collection is asked to label."""
+
+    source: Source
+    """Where the records are; see `readers`."""
+    encoder: TextEncoder
+    """Text to token ids."""
+    settings: Mapping[str, Any]
+    """Every setting of the collection, preset and user's word together."""
+    reader: TextReader = field(init=False)
+    """Streams the source as texts, and knows its hash afterwards."""
+
+    def __post_init__(self) -> None:
+        reader = TextReader(self.source, self.settings["text_column"], self.settings["document_column"])
+        object.__setattr__(self, "reader", reader)
+
+    def texts(self, required: Sequence[str] = ()) -> Iterator[LabelledText]:
+        """Stream the source's texts; DataError where a `required` column is missing."""
+        return self.reader.read(required=required)
+
+    def number(self, name: str, *, least: int = 0) -> int:
+        """The setting `name` as a whole number; InputError if it is none, or below `least`."""
+        value = self.settings[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(f"{name} is {value!r}; it must be a whole number, at least {least}")
+        return value
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A feature collection: what it is called, what it measures, how it finds examples."""
+
+    name: str
+    """Name, as in `load_dataset(name)`."""
+    description: str
+    """One line for a list."""
+    unit: Literal["sequence", "token", "span"]
+    """What an example is."""
+    aggregate: Literal["none", "mean", "max", "last"]
+    """How activations over an example are best put together; recorded in the dataset's settings."""
+    features: tuple[str, ...]
+    """The paper's features; a source may give others where labels come from the records."""
+    find: Callable[[Request], Candidates]
+    """Finds every possible example in the texts."""
+    presets: Mapping[str, Mapping[str, Any]]
+    """Settings of `default` and `paper`, beyond COMMON; both name the same settings."""
+    texts: str | None = None
+    """Folder of the shipped texts it reads when no source is given, or None."""
+
+    def resolve(self, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings: COMMON, then the preset, then what the user gave; UnknownNameError for an unknown name."""
+        if preset not in self.presets:
+            raise UnknownNameError("preset", preset, self.presets)
+        settings = {**COMMON, **self.presets[preset]}
+        for name in given:
+            if name not in settings:
+                raise UnknownNameError(f"setting of {self.name}", name, settings)
+        return {**settings, **given}
+
+    def has_shipped_texts(self) -> bool:
+        """Whether texts for this collection come with the package."""
+        return self.texts is not None and (TEXTS / self.texts).is_dir()
+
+    def shipped_texts(self) -> Path:
+        """Folder of the texts that come with the package; InputError where there are none for this collection."""
+        if self.texts is None or not self.has_shipped_texts():
+            raise InputError(f"no texts are shipped for {self.name}; give a source: a file or folder of texts")
+        return TEXTS / self.texts

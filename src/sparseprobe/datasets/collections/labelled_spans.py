@@ -1,0 +1,205 @@
+"""Labelled character spans in texts, as token spans in windows of the context.
+
+A text longer than the context is cut into windows, each a sequence. A span is kept if all its tokens lie in one
+window; a span whose boundary falls inside a token is dropped, or covered by that token with `partial="cover"`. What
+was dropped is counted. With `unit="token"` every token is an example instead: 1 inside a span of the label, 0
+outside, and not labelled where a dropped span touches it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sparseprobe.datasets.alignment import align
+from sparseprobe.datasets.candidates import Candidates
+from sparseprobe.datasets.collections.text_labels import TRUTH, label_columns
+from sparseprobe.datasets.collections.token_text import token_places
+from sparseprobe.datasets.sequences import Sequences
+from sparseprobe.datasets.tokenising import windows
+from sparseprobe.errors import DataError, InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from sparseprobe.datasets.collections.collection import Request
+    from sparseprobe.datasets.labelled_text import LabelledText
+    from sparseprobe.datasets.tokenising import EncodedText
+
+
+@dataclass(eq=False)
+class _Found:
+    """What has been collected so far, span by span and window by window."""
+
+    windows: list[NDArray[np.int32]] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+    sequence: list[int] = field(default_factory=list)
+    start: list[int] = field(default_factory=list)
+    stop: list[int] = field(default_factory=list)
+    label: list[Any] = field(default_factory=list)
+    dropped: list[bool] = field(default_factory=list)
+    counts: dict[str, int] = field(
+        default_factory=lambda: {"texts": 0, "spans": 0, "spans_inside_a_token": 0, "spans_cut_by_the_context": 0}
+    )
+
+
+def find_spans(request: Request, column: str) -> Candidates:
+    """The spans that the records name in `column` as [[start, stop, label], ...] (or dictionaries, or JSON of either).
+
+    Reads the settings context, unit, partial. Raises DataError for a broken span, with its place, and if none is left.
+    """
+    unit, partial = request.settings["unit"], request.settings["partial"]
+    for what, given, known in (("unit", unit, ("span", "token")), ("partial", partial, ("drop", "cover"))):
+        if given not in known:
+            raise UnknownNameError(what, given, known)
+    found = _Found()
+    for item, encoded in _encoded(request, column):
+        _collect(request, found, item, encoded, parse_spans(item, column), cover=partial == "cover")
+    if all(found.dropped):
+        raise DataError(
+            f"no span of the column {column!r} could be aligned: {found.counts}; look at the spans' positions"
+        )
+    return _as_tokens(request, found, column) if unit == "token" else _as_spans(found, column)
+
+
+def parse_spans(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
+    """The spans of one record, counted from the start of its text.
+
+    >>> from sparseprobe.datasets.labelled_text import LabelledText
+    >>> parse_spans(LabelledText("Ann ran", {"spans": '[[0, 3, "PER"]]'}, "d", "line 1"), "spans")
+    [(0, 3, 'PER')]
+    """
+    raw = item.fields[column]
+    if raw is None or raw == "" or raw != raw:  # noqa: PLR0124  (NaN)
+        return []
+    try:
+        listed = json.loads(raw) if isinstance(raw, str) else list(raw)
+        spans = []
+        for entry in listed:
+            if isinstance(entry, dict):
+                start, stop, label = entry["start"], entry["stop" if "stop" in entry else "end"], entry.get("label", 1)
+            else:
+                start, stop, label = entry
+            spans.append((int(start) - item.skipped, int(stop) - item.skipped, label))
+    except (TypeError, ValueError, KeyError) as error:
+        shown = str(raw)[:80]
+        raise DataError(
+            f"{item.where}: the column {column!r} holds {shown!r}; spans are written [[start, stop, label], ...]"
+        ) from error
+    return spans
+
+
+def _encoded(request: Request, column: str) -> Iterator[tuple[LabelledText, EncodedText]]:
+    waiting: deque[LabelledText] = deque()
+
+    def texts() -> Iterable[str]:
+        for item in request.texts([column]):
+            waiting.append(item)
+            yield item.text
+
+    for encoded in request.encoder.encode(texts()):
+        yield waiting.popleft(), encoded
+
+
+def _collect(
+    request: Request,
+    found: _Found,
+    item: LabelledText,
+    encoded: EncodedText,
+    spans: list[tuple[int, int, Any]],
+    *,
+    cover: bool,
+) -> None:
+    """Add a text's windows and spans; a span that is dropped stays in the list, marked, for `unit="token"`."""
+    encoder = request.encoder
+    room = encoder.room(request.number("context", least=1))
+    first_window = len(found.windows)
+    fronts = []
+    for _, piece in windows(encoded.ids, room, "all"):
+        whole, front = encoder.surround(piece)
+        fronts.append(
+            front - int(encoder.record.bos_id is not None and len(piece) > 0 and piece[0] == encoder.record.bos_id)
+        )
+        found.windows.append(whole)
+        found.documents.append(item.document)
+    found.counts["texts"] += 1
+    if not spans:
+        return
+    try:
+        aligned = align(item.text, encoded, [span[:2] for span in spans])
+    except InputError as error:
+        raise DataError(f"{item.where}: {error}") from error
+    for start, stop, exact, (_, _, label) in zip(aligned.start, aligned.stop, aligned.exact, spans, strict=True):
+        found.counts["spans"] += 1
+        if stop <= start:
+            found.counts["spans_inside_a_token"] += 1
+            continue
+        window = int(start) // room
+        cut = (int(stop) - 1) // room != window
+        inside = not exact and not cover
+        found.counts["spans_cut_by_the_context"] += cut
+        found.counts["spans_inside_a_token"] += inside and not cut
+        offset = fronts[window] - window * room
+        found.sequence.append(first_window + window)
+        found.start.append(int(start) + offset)
+        found.stop.append(min(int(stop), (window + 1) * room) + offset)
+        found.label.append(label)
+        found.dropped.append(bool(cut or inside))
+
+
+def _as_spans(found: _Found, column: str) -> Candidates:
+    kept = ~np.array(found.dropped, dtype=bool)
+    values = [label for label, keep in zip(found.label, kept, strict=True) if keep]
+    if len({str(value) for value in values}) == 1:
+        raise DataError(
+            f"all spans of the column {column!r} have the label {values[0]!r}, so there is nothing to tell them from; "
+            'use unit="token" to tell their tokens from the other tokens of the text'
+        )
+    labels, features = label_columns([column], [values], category="span", descriptions={})
+    return Candidates(
+        sequences=Sequences.of(found.windows),
+        documents=found.documents,
+        sequence=np.array(found.sequence, dtype=np.int64)[kept],
+        start=np.array(found.start, dtype=np.int64)[kept],
+        stop=np.array(found.stop, dtype=np.int64)[kept],
+        labels=labels,
+        features=features,
+        counts=found.counts,
+        aggregate="mean",
+    )
+
+
+def _as_tokens(request: Request, found: _Found, column: str) -> Candidates:
+    sequences = Sequences.of(found.windows)
+    names = sorted({str(label) for label in found.label if TRUTH.get(str(label).lower(), 1) == 1})
+    labels = np.zeros((len(sequences.tokens), len(names)), dtype=np.int8)
+    base = sequences.offsets[np.array(found.sequence, dtype=np.int64)]
+    rows = list(zip(base.tolist(), found.start, found.stop, found.label, found.dropped, strict=True))
+    for offset, start, stop, label, dropped in sorted(rows, key=lambda row: row[-1]):
+        if str(label) in names:
+            labels[offset + start : offset + stop, names.index(str(label))] = -1 if dropped else 1
+    sequence, position = token_places(sequences)
+    record = request.encoder.record
+    text = ~np.isin(sequences.tokens, [*record.special_ids, *([record.bos_id] if record.bos_id is not None else [])])
+    feature = [(column if TRUTH.get(name.lower()) == 1 else name, f"the token is in a span {name}") for name in names]
+    features = pd.DataFrame(
+        [(*row, "token in a span", "binary") for row in feature], columns=["name", "description", "category", "kind"]
+    )
+    return Candidates(
+        sequences=sequences,
+        documents=found.documents,
+        sequence=sequence[text],
+        start=position[text],
+        stop=position[text] + 1,
+        labels=labels[text],
+        features=features,
+        counts=found.counts,
+        aggregate="none",
+    )

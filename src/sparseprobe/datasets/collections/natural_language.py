@@ -1,0 +1,49 @@
+"""Which language a text is in: nine European languages, each against the rest.
+
+Paper: Europarl, sequences of 512 tokens, mean over the tokens from position 100 on, all sequences. Here any source
+with a text and its language's code in the column `label` serves; the shipped texts are short paragraphs on the same
+topics in all nine languages, so that a topic does not give the language away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sparseprobe.datasets.collections.collection import Collection, Request
+from sparseprobe.datasets.collections.text_labels import find_labelled_texts
+
+if TYPE_CHECKING:
+    from sparseprobe.datasets.candidates import Candidates
+
+LANGUAGES = {
+    "es": "Spanish",
+    "en": "English",
+    "fr": "French",
+    "nl": "Dutch",
+    "it": "Italian",
+    "el": "Greek",
+    "de": "German",
+    "pt": "Portuguese",
+    "sv": "Swedish",
+}
+
+
+def _find(request: Request) -> Candidates:
+    descriptions = {code: f"the text is in {name}" for code, name in LANGUAGES.items()}
+    column = request.settings["label_column"]
+    return find_labelled_texts(request, columns=[column], category="language", descriptions=descriptions)
+
+
+NATURAL_LANGUAGE = Collection(
+    name="natural_language",
+    description="the language of a text, each against the rest",
+    unit="sequence",
+    aggregate="mean",
+    features=tuple(LANGUAGES),
+    find=_find,
+    presets={
+        "default": {"label_column": "label", "context": 512, "from_position": 1},
+        "paper": {"label_column": "label", "context": 512, "from_position": 100, "split_by": "example"},
+    },
+    texts="natural_language",
+)

@@ -1,0 +1,143 @@
+"""A label per text: the shape that natural language, programming language, data source and custom labels share.
+
+An example is a sequence from a position on: the first `context` tokens of each text make the sequence, and its span
+is [from_position, length), so that a mean over the span leaves out the first tokens, of which position 0 is an
+attention sink in most models; a text that says the same with the same label as an earlier one is left out. A label of
+many classes becomes one feature a class, that class against the rest. Source: arXiv 2305.01610, section on feature
+datasets (mean over tokens from a position on, a sequence each).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sparseprobe.datasets.candidates import Candidates
+from sparseprobe.datasets.sequences import Sequences
+from sparseprobe.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from sparseprobe.datasets.collections.collection import Request
+    from sparseprobe.datasets.labelled_text import LabelledText
+
+MAX_CLASSES = 200
+"""More values than this in a label column look like a wrong column."""
+TRUTH: Mapping[str, int] = {"1": 1, "0": 0, "true": 1, "false": 0, "yes": 1, "no": 0}
+
+
+def find_labelled_texts(
+    request: Request, *, columns: Sequence[str], category: str, descriptions: Mapping[str, str] | None = None
+) -> Candidates:
+    """One example a text; the features are the values of the label `columns` (or a column itself, if it is 0/1).
+
+    Reads the settings context and from_position. Features in the order of `descriptions`, then by name. Raises
+    DataError for a missing column, for labels of one class or too many, and if every text is too short.
+    """
+    context, first = request.number("context", least=1), request.number("from_position")
+    encoder, room = request.encoder, request.encoder.room(context)
+    kept: list[NDArray[np.int32]] = []
+    documents: list[str] = []
+    values: list[list[Any]] = [[] for _ in columns]
+    starts, stops, short, repeated = [], [], 0, 0
+    seen: set[bytes] = set()
+    for item, ids in _encoded(request, columns):
+        whole, front = encoder.surround(ids[:room])
+        start, stop = max(first, front), len(whole) - (encoder.record.eos_id is not None)
+        if start >= stop:
+            short += 1
+            continue
+        given = [item.fields[column] for column in columns]
+        key = sha256(whole.tobytes() + repr(given).encode()).digest()
+        if key in seen:
+            repeated += 1
+            continue
+        seen.add(key)
+        kept.append(whole)
+        documents.append(item.document)
+        starts.append(start)
+        stops.append(stop)
+        for value, found in zip(given, values, strict=True):
+            found.append(value)
+    if not kept:
+        raise DataError(f"all {short} texts end before position {first}, where examples start; lower from_position")
+    labels, features = label_columns(columns, values, category=category, descriptions=descriptions or {})
+    return Candidates(
+        sequences=Sequences.of(kept),
+        documents=documents,
+        sequence=np.arange(len(kept)),
+        start=np.array(starts, dtype=np.int64),
+        stop=np.array(stops, dtype=np.int64),
+        labels=labels,
+        features=features,
+        counts={
+            "texts": request.reader.count,
+            "texts_too_short": short,
+            "texts_repeated": repeated,
+            "texts_cut_at_context": sum(len(whole) == context for whole in kept),
+        },
+    )
+
+
+def label_columns(
+    columns: Sequence[str], values: Sequence[Sequence[Any]], *, category: str, descriptions: Mapping[str, str]
+) -> tuple[NDArray[np.int8], pd.DataFrame]:
+    """Labels (n, n_features) in {1, 0, -1} and the features table, from one list of n values for each column.
+
+    A column of truth values is one feature with the column's name; any other is a feature a value, against the rest.
+    A missing value labels nothing.
+
+    >>> labels, features = label_columns(["label"], [["fr", "de", None]], category="language", descriptions={})
+    >>> features["name"].tolist(), labels.tolist()
+    (['de', 'fr'], [[0, 1], [1, 0], [-1, -1]])
+    """
+    tables, rows = [], []
+    place = {value: number for number, value in enumerate(descriptions)}
+    for column, raw in zip(columns, values, strict=True):
+        texts = np.array([_as_text(value) for value in raw], dtype=object)
+        known = texts != ""
+        found = sorted(set(texts[known]), key=lambda value: (place.get(value, len(place)), value))
+        if len(found) < 2:
+            only = f"the label {found[0]!r}" if found else "no label"
+            raise DataError(f"the column {column!r} holds only {only}; at least two classes are needed")
+        if all(value.lower() in TRUTH for value in found):
+            truth = np.array([TRUTH.get(text.lower(), -1) for text in texts], dtype=np.int8)
+            tables.append(truth[:, None])
+            rows.append((column, descriptions.get(column, f"{column} is true"), category, "binary"))
+            continue
+        if len(found) > MAX_CLASSES:
+            raise DataError(
+                f"the column {column!r} holds {len(found)} labels, more than {MAX_CLASSES}; name a column of classes"
+            )
+        for value in found:
+            tables.append(np.where(known, texts == value, -1).astype(np.int8)[:, None])
+            name = value if len(columns) == 1 else f"{column}={value}"
+            rows.append((name, descriptions.get(value, f"{column} is {value}"), category, "binary"))
+    features = pd.DataFrame(rows, columns=["name", "description", "category", "kind"])
+    return np.concatenate(tables, axis=1), features
+
+
+def _as_text(value: Any) -> str:
+    if value is None or value != value:  # noqa: PLR0124  (NaN, of whatever type)
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def _encoded(request: Request, columns: Sequence[str]) -> Iterator[tuple[LabelledText, NDArray[np.int32]]]:
+    """Each text with its ids; texts go to the tokenizer in batches, so they are kept only until theirs comes back."""
+    waiting: deque[LabelledText] = deque()
+
+    def texts() -> Iterable[str]:
+        for item in request.texts(columns):
+            waiting.append(item)
+            yield item.text
+
+    for ids in request.encoder.encode_ids(texts()):
+        yield waiting.popleft(), ids

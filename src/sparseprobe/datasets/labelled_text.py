@@ -1,0 +1,99 @@
+"""A text with what is known of it: the record that every collection starts from.
+
+The document decides the group, and so the split: no text of one document is ever on both sides. It is the column
+`document`, else `source`, else `group`, or the column the user names; a record without any is a document of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sparseprobe.datasets.readers import read_records
+from sparseprobe.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sparseprobe.datasets.readers import Source
+
+DOCUMENT_COLUMNS = ("document", "source", "group")
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """One text, its other fields, and the document it belongs to."""
+
+    text: str
+    """The text, as it is."""
+    fields: Mapping[str, Any]
+    """All columns of its record: the label, spans, whatever the collection reads."""
+    document: str
+    """Name of the document (the group of all its examples)."""
+    where: str
+    """Where the record stands, for messages: "texts.jsonl, line 3"."""
+    skipped: int = 0
+    """Characters of the record that stand before the text (a licence header); spans count from the record's start."""
+
+
+@dataclass
+class TextReader:
+    """Streams a source as LabelledText and keeps a running hash of the texts that were read.
+
+    >>> reader = TextReader([{"text": "bonjour", "label": "fr", "document": "a"}])
+    >>> [(item.text, item.document) for item in reader.read(required=["label"])]
+    [('bonjour', 'a')]
+    >>> reader.count, len(reader.source_hash)
+    (1, 64)
+    """
+
+    source: Source
+    """A path, a DataFrame, or records; see `readers`."""
+    text_column: str = "text"
+    """Where the text is."""
+    document_column: str | None = None
+    """Where the document's name is; None: the first of DOCUMENT_COLUMNS that a record has."""
+    count: int = field(default=0, init=False)
+    """Records read so far."""
+
+    def __post_init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    @property
+    def source_hash(self) -> str:
+        """SHA-256 (hexadecimal) of the texts and document names read so far: the same for a plain and a packed file."""
+        return self._digest.hexdigest()
+
+    def read(self, *, required: Sequence[str] = ()) -> Iterator[LabelledText]:
+        """Stream the texts; DataError where a column that is needed is missing, or the text is no text."""
+        needed = [self.text_column, *required, *([self.document_column] if self.document_column else [])]
+        names = (self.document_column,) if self.document_column else DOCUMENT_COLUMNS
+        for where, record in read_records(self.source):
+            for column in needed:
+                if column not in record:
+                    raise DataError(f"{where} has no column {column!r}; its columns are: {', '.join(map(str, record))}")
+            text = record[self.text_column]
+            if not isinstance(text, str):
+                raise DataError(
+                    f"{where}: the column {self.text_column!r} holds {text!r}, not a text; name the text column"
+                )
+            document = next(
+                (str(record[name]) for name in names if record.get(name) is not None), f"record {self.count}"
+            )
+            skipped = _header_length(record, where)
+            text = text[skipped:]
+            self.count += 1
+            self._digest.update(f"{document}\x1f{text}\x1e".encode(errors="surrogatepass"))
+            yield LabelledText(text, record, document, where, skipped)
+
+
+def _header_length(record: Mapping[str, Any], where: str) -> int:
+    """Characters of a leading licence header, where a record says in `body_start` where the text begins."""
+    start = record.get("body_start")
+    if start is None or start == "":
+        return 0
+    try:
+        return max(0, int(start))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: body_start is {start!r}; it must be a character index") from error

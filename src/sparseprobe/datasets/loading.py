@@ -1,0 +1,130 @@
+"""From a name to a dataset: build a collection from texts, or load a saved folder.
+
+Building is find (the collection: spans and labels), then split, drop and draw (`candidates.assemble`), the same for
+all. Everything that was decided stands in the dataset's settings: preset, every setting with its value, the seed, the
+hash of the source's texts, what was left out and how often. Cost: that of tokenising the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparseprobe.datasets.candidates import assemble
+from sparseprobe.datasets.collections import COLLECTIONS
+from sparseprobe.datasets.collections.collection import Request
+from sparseprobe.datasets.dataset_folder import is_dataset
+from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
+from sparseprobe.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from sparseprobe.datasets.readers import Source
+    from sparseprobe.datasets.tokenizer_record import AnyTokenizer, BosPolicy, TokenizerRecord
+
+    AnyTokenizerOrName = str | Path | AnyTokenizer | TokenizerRecord
+
+
+def load_dataset(
+    name_or_folder: str | PathLike[str],
+    *,
+    tokenizer: AnyTokenizerOrName | None = None,
+    source: Source | None = None,
+    preset: str = "default",
+    seed: int = 0,
+    bos: BosPolicy = "tokenizer",
+    **settings: Any,
+) -> ProbingDataset:
+    """Load a saved dataset, or build a collection by its name.
+
+    `tokenizer`: an object, a shipped model's name, a folder or a hub id; with a saved folder it is only compared.
+    `source`: a file, a folder, a DataFrame or records (None: the texts that are shipped with the collection).
+    `bos`: "tokenizer" (what it adds itself), "none" or "add". `settings`: those of the collection's preset.
+
+    Raises UnknownNameError for a name, preset or setting that is not known, DataError for a source that cannot be
+    read or holds nothing to label, TokenizerMismatchError where a saved dataset was made with another tokenizer.
+
+    >>> from tokenizers import Tokenizer, models, pre_tokenizers
+    >>> words = Tokenizer(models.WordLevel({"?": 0, "le": 1, "the": 2}, unk_token="?"))
+    >>> words.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> pairs = [("le", "fr"), ("the", "en")]
+    >>> texts = [{"text": word + " 1" * n, "label": label} for n in range(9) for word, label in pairs]
+    >>> data = load_dataset("custom", source=texts, tokenizer=words, from_position=0)
+    >>> list(data.labels), data.n_examples, data.settings["aggregate"]
+    (['en', 'fr'], 18, 'mean')
+    """
+    name = str(name_or_folder)
+    if name in COLLECTIONS and not is_dataset(name):
+        if tokenizer is None:
+            raise InputError(f"building {name} needs a tokenizer: the model's (hub id, folder, or shipped model)")
+        return build(name, source, tokenizer, preset=preset, seed=seed, bos=bos, **settings)
+    if not Path(name).exists():
+        raise UnknownNameError("collection or dataset folder", name, COLLECTIONS)
+    if source is not None or settings:
+        raise InputError(
+            f"{name} is a saved dataset, built already; leave source and settings away, or name a collection"
+        )
+    dataset = ProbingDataset.load(name)
+    if tokenizer is not None:
+        dataset.require_tokenizer(load_tokenizer(tokenizer))
+    return dataset
+
+
+def build(
+    name: str,
+    source: Source | None,
+    tokenizer: AnyTokenizerOrName,
+    *,
+    preset: str = "default",
+    seed: int = 0,
+    bos: BosPolicy = "tokenizer",
+    **settings: Any,
+) -> ProbingDataset:
+    """Build the collection `name` from a source; see `load_dataset`."""
+    if name not in COLLECTIONS:
+        raise UnknownNameError("collection", name, COLLECTIONS)
+    collection = COLLECTIONS[name]
+    resolved = collection.resolve(preset, settings)
+    texts = collection.shipped_texts() if source is None else source
+    record = load_tokenizer(tokenizer, bos=bos)
+    request = Request(texts, TextEncoder(record), resolved)
+    candidates = collection.find(request)
+    dataset = assemble(candidates, name=name, tokenizer=record, settings=resolved, seed=seed)
+    more = {
+        "collection": name,
+        "preset": preset,
+        "aggregate": candidates.aggregate or collection.aggregate,
+        "bos": record.bos,
+        "source": _describe(source),
+        "source_hash": request.reader.source_hash,
+    }
+    return replace(dataset, settings=dataset.settings | more)
+
+
+def list_collections() -> list[dict[str, Any]]:
+    """A row for each collection: name, description, features, unit, aggregate, presets, shipped_texts.
+
+    >>> [row["name"] for row in list_collections()][:2]
+    ['natural_language', 'programming_language']
+    """
+    return [
+        {
+            "name": collection.name,
+            "description": collection.description,
+            "features": list(collection.features),
+            "unit": collection.unit,
+            "aggregate": collection.aggregate,
+            "presets": list(collection.presets),
+            "shipped_texts": collection.has_shipped_texts(),
+        }
+        for collection in COLLECTIONS.values()
+    ]
+
+
+def _describe(source: Source | None) -> str:
+    if source is None:
+        return "shipped texts"
+    return str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else type(source).__name__
