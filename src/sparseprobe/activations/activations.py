@@ -1,0 +1,123 @@
+"""Activations of labelled examples: for each layer an (n_examples, width) array, in memory or on disk.
+
+Row i belongs to row i of `ProbingDataset.examples` and `.labels`. On disk it is a Zarr v3 group with one array a layer
+and a `manifest.json` that says which model, site, dataset and precision they are of. Nothing is read before it is asked
+for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sparseprobe.activations.layer_activations import LayerActivations
+from sparseprobe.activations.precision import PRECISIONS, READ
+from sparseprobe.activations.store import open_layers, read_manifest, require_complete
+from sparseprobe.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """What the probing side of the library knows of a model.
+
+    >>> acts = Activations.from_arrays({3: np.eye(4, dtype=np.float32)}, model_name="mine")
+    >>> acts.layers, acts.n_examples, acts.width(3), acts.columns(3, [0, 2]).shape
+    ((3,), 4, 4, (4, 2))
+    """
+
+    by_layer: Mapping[int, LayerActivations]
+    """The layers that were read."""
+    site: str
+    """Where in a layer: mlp, mlp_pre, residual, ..."""
+    aggregate: str
+    """How the tokens of a span became one row: none, mean, max, last."""
+    model_name: str
+    manifest: dict[str, Any] = field(default_factory=dict)
+    """Everything that is recorded of how they were made; empty for arrays that came from elsewhere."""
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Activations:
+        """Open activations that `extract(..., out=folder)` wrote.
+
+        Raises `StorageError` if the folder holds none, or only the beginning of a run that was stopped.
+        """
+        manifest = read_manifest(folder)
+        require_complete(folder, manifest)
+        settings = manifest["settings"]
+        return cls(
+            by_layer=open_layers(folder, manifest),
+            site=settings["site"],
+            aggregate=settings["aggregate"],
+            model_name=settings["model"],
+            manifest=manifest,
+        )
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[int, ArrayLike], *, model_name: str, site: str = "mlp", aggregate: str = "none"
+    ) -> Activations:
+        """Take activations that something else gave, for each layer (n_examples, width); float arrays are not copied.
+
+        Raises `InputError` unless all have the same number of rows and two dimensions.
+        """
+        if not arrays:
+            raise InputError("no activations given: pass for example {3: X} with X of shape (n_examples, width)")
+        layers = {}
+        for layer, values in sorted(arrays.items()):
+            array = np.asarray(values)
+            array = array if array.dtype in set(READ.values()) else array.astype(np.float32)
+            if array.ndim != 2:
+                raise InputError(f"layer {layer} has shape {array.shape}: activations are (n_examples, width)")
+            name = next(name for name in PRECISIONS if name == array.dtype.name)
+            layers[int(layer)] = LayerActivations(array, name)
+        counts = {layer: len(values) for layer, values in layers.items()}
+        if len(set(counts.values())) > 1:
+            raise InputError(f"layers differ in their number of examples: {counts}")
+        return cls(layers, site=site, aggregate=aggregate, model_name=model_name)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Layers that were read, ascending."""
+        return tuple(sorted(self.by_layer))
+
+    @property
+    def n_examples(self) -> int:
+        """Number of rows, the same in every layer."""
+        return len(next(iter(self.by_layer.values())))
+
+    def layer(self, layer: int) -> LayerActivations:
+        """One layer, to be sliced; `acts.layer(3)[:]` is all of it. Raises `UnknownNameError` if it was not read."""
+        if layer not in self.by_layer:
+            raise UnknownNameError("layer", layer, map(str, self.layers))
+        return self.by_layer[layer]
+
+    def width(self, layer: int) -> int:
+        """Number of activations in a row of a layer."""
+        return self.layer(layer).shape[1]
+
+    def columns(self, layer: int, index: ArrayLike) -> NDArray[Any]:
+        """Chosen neurons of all examples, (n_examples, n_chosen); one chunk of rows is in memory at a time."""
+        chosen = np.asarray(index)
+        width = self.width(layer)
+        if chosen.size and (chosen.min() < 0 or chosen.max() >= width):
+            raise InputError(f"layer {layer} has neurons 0 to {width - 1}, asked for {chosen.min()} to {chosen.max()}")
+        blocks = [block[:, chosen] for block in self.layer(layer).blocks()]
+        return np.concatenate(blocks)
+
+    def iterate(self, layer: int, rows_per_block: int | None = None) -> Iterator[NDArray[Any]]:
+        """All rows of a layer in order, `rows_per_block` at a time (by default a chunk)."""
+        return self.layer(layer).blocks(rows_per_block)
+
+    def __repr__(self) -> str:
+        return (
+            f"Activations({self.model_name!r}, site={self.site!r}, aggregate={self.aggregate!r}, "
+            f"{self.n_examples} examples, layers {self.layers})"
+        )

@@ -1,0 +1,133 @@
+"""How much is held at once: sizes of blocks and batches from a memory budget, known before the work starts.
+
+    memory  =  what the process holds already (model, dataset)  +  one block of rows  +  one batch in the model
+
+A row is sum over layers of width * bytes. A batch token at width T needs about 12 d_model + 4 d_mlp values, or
+n_heads * T scores three times over (eager attention), whichever part of a block is larger, in the model's precision.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparseprobe.errors import InputError, ResourceError
+
+if TYPE_CHECKING:
+    from sparseprobe.models import LanguageModel
+
+BATCH_TOKENS = 8192
+"""Padded tokens in a batch, if nothing else is asked for."""
+BLOCK_BYTES = 256 * 2**20
+"""At most so much is held in one block, and lost when a run is stopped."""
+BLOCK_ROWS = 4096
+"""At most so many rows in one block: the chunk that a reader loads."""
+BLOCK_BATCHES = 64
+"""About so many batches in one block, so that a stopped run loses minutes, not hours."""
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+
+def parse_bytes(memory: int | str) -> int:
+    """A number of bytes, also from text.
+
+    >>> parse_bytes("4GB"), parse_bytes("1.5 GiB"), parse_bytes(1000)
+    (4000000000, 1610612736, 1000)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(memory))
+    if match is None or match[2].upper() not in _UNITS:
+        raise InputError(f"memory={memory!r} is not a size: write for example '4GB', '500MB' or a number of bytes")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def format_bytes(size: float) -> str:
+    """A size for people.
+
+    >>> format_bytes(1_230_000_000)
+    '1.23 GB'
+    """
+    for unit in ("TB", "GB", "MB", "KB"):
+        if size >= _UNITS[unit]:
+            return f"{size / _UNITS[unit]:.3g} {unit}"
+    return f"{size:.0f} bytes"
+
+
+def forward_bytes(model: LanguageModel, n_tokens: int, width: int) -> int:
+    """About what a batch of `n_tokens` padded tokens in rows of `width` takes inside the model."""
+    size = model.dtype.itemsize
+    n_heads = int(getattr(model.module.config, "num_attention_heads", 0) or 0)
+    attention = n_heads * width * (2 * size + 8)
+    mlp = 4 * model.d_mlp * size
+    return n_tokens * (12 * model.d_model * size + max(attention, mlp))
+
+
+def fit_to_memory(
+    model: LanguageModel,
+    *,
+    row_bytes: int,
+    longest: int,
+    tokens_per_row: float,
+    batch_tokens: int,
+    memory: int | str | None,
+) -> tuple[int, int]:
+    """(rows in a block, tokens in a batch) that stay within `memory`; None bounds a block only.
+
+    Raises `ResourceError` if not even one row and the longest sequence fit, `InputError` for a size that is none.
+    """
+    if batch_tokens < 1:
+        raise InputError(f"batch_tokens={batch_tokens} is too small: a batch has at least one token")
+    block = BLOCK_BYTES
+    if memory is not None:
+        total, held = parse_bytes(memory), held_bytes()
+        free = total - held
+        least = 2 * (2 * row_bytes + forward_bytes(model, longest, longest))
+        if free < least:
+            raise ResourceError(
+                f"memory={memory!r} is too little: {format_bytes(held)} are held already and one sequence of {longest} "
+                f"tokens takes {format_bytes(least)}; give at least {format_bytes(held + least)}"
+            )
+        block = min(block, free // 4)  # a block and the copy of it on its way to the disk
+        batch_tokens = max(longest, min(batch_tokens, free // 2 // (forward_bytes(model, longest, longest) // longest)))
+    rows = min(block // row_bytes, BLOCK_ROWS, int(BLOCK_BATCHES * batch_tokens / max(tokens_per_row, 1)))
+    return max(1, rows), batch_tokens
+
+
+def held_bytes() -> int:
+    """Memory that this process holds now; 0 where the system does not say."""
+    statm = Path("/proc/self/statm")
+    if not statm.is_file():
+        return 0
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def free_memory() -> int | None:
+    """Memory that could still be taken, None where the system does not say."""
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.is_file():
+        return None
+    match = re.search(r"MemAvailable:\s+(\d+) kB", meminfo.read_text())
+    return None if match is None else int(match[1]) * 1024
+
+
+def require_memory(size: int, memory: int | str | None) -> None:
+    """Raise `ResourceError` if activations of `size` bytes do not fit in memory."""
+    limit = free_memory() if memory is None else parse_bytes(memory) - held_bytes()
+    if limit is not None and size > limit:
+        raise ResourceError(
+            f"these activations take {format_bytes(size)} and {format_bytes(max(limit, 0))} of memory are left: give "
+            "out= a folder to write them to, or fewer layers"
+        )
+
+
+def require_disk(folder: Path, size: int) -> None:
+    """Raise `ResourceError` if `size` bytes more do not fit on the disk of `folder`."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise ResourceError(
+            f"these activations take {format_bytes(size)} and the disk of {folder} has {format_bytes(free)} left: "
+            "choose another folder, fewer layers, or dtype='float16'"
+        )

@@ -1,0 +1,244 @@
+"""Run a model over a labelled dataset and keep the activations at the labelled tokens, nothing else.
+
+The paper keeps every neuron right after the nonlinearity, at labelled positions or aggregated over a sequence (section
+3). Cost: one forward pass up to the last wanted layer, without the output head, over the sequences that hold examples;
+memory of one block of rows and one batch (`budget`); disk n_examples * sum of widths * 2 bytes (float16, bfloat16).
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sparseprobe.activations.activations import Activations
+from sparseprobe.activations.aggregation import AGGREGATIONS, Aggregation
+from sparseprobe.activations.budget import BATCH_TOKENS, fit_to_memory, require_disk, require_memory
+from sparseprobe.activations.layer_activations import LayerActivations
+from sparseprobe.activations.layer_choice import LayerChoice, choose_layers
+from sparseprobe.activations.precision import PRECISIONS, STORED, Precision, require_finite
+from sparseprobe.activations.reading_plan import ReadingPlan
+from sparseprobe.activations.site_reader import read_site
+from sparseprobe.activations.store import ActivationStore
+from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.models.layer import SITES, Site
+from sparseprobe.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from sparseprobe.datasets.probing_dataset import ProbingDataset
+    from sparseprobe.models import LanguageModel
+    from sparseprobe.models.forward_pass import Side
+    from sparseprobe.progress import Step
+
+SIDES = ("right", "left")
+
+
+def extract(
+    model: LanguageModel,
+    data: ProbingDataset,
+    *,
+    layers: LayerChoice = "all",
+    site: Site = "mlp",
+    aggregate: Aggregation = "none",
+    dtype: Precision = "float16",
+    out: str | Path | None = None,
+    batch_tokens: int = BATCH_TOKENS,
+    memory: int | str | None = None,
+    padding: Side = "right",
+    progress: Progress | None = None,
+) -> Activations:
+    """Activations of every example of `data`: for each layer (n_examples, width), in the order of `data.examples`.
+
+    - `layers`: "all", 3, "0:4", "0,2,-1" or a list; `site`: see `sparseprobe.models.Site`.
+    - `aggregate`: how the tokens of a span become one row: `mean`, `max`, `last`, or `none` for spans of one token.
+    - `dtype`: float16, bfloat16 or float32, as stored; the model's own precision is chosen when it is loaded.
+    - `out`: a folder to write to; a run that was stopped goes on there, a complete one is only opened. Without it
+      everything stays in memory.
+    - `batch_tokens`: padded tokens in a batch; `memory`: a bound such as "4GB" on what the process holds.
+
+    Raises `InputError` for settings that cannot be used and for values that `dtype` cannot hold,
+    `TokenizerMismatchError` if the dataset was made with another tokenizer, `ResourceError` if memory or disk are too
+    small, `StorageError` if the folder cannot be written or holds something else.
+    """
+    plan, settings = prepare(
+        model,
+        data,
+        layers=layers,
+        site=site,
+        aggregate=aggregate,
+        dtype=dtype,
+        batch_tokens=batch_tokens,
+        memory=memory,
+        padding=padding,
+    )
+    row_bytes = sum(settings["widths"]) * STORED[dtype].itemsize
+    if out is None:
+        require_memory(row_bytes * plan.n_rows, memory)
+        return _into_memory(model, plan, settings, progress or SILENT)
+    sizes = {"rows_per_block": plan.rows_per_block, "batch_tokens": plan.batch_tokens}
+    store = ActivationStore.begin_or_resume(out, settings, sizes, _versions())
+    plan = replace(plan, **store.manifest["plan"])
+    remaining = plan.n_rows - min(plan.n_rows, store.blocks_done * plan.rows_per_block)
+    require_disk(store.folder, row_bytes * remaining)
+    _into_store(model, plan, store, progress or SILENT)
+    return Activations.open(store.folder)
+
+
+def prepare(
+    model: LanguageModel,
+    data: ProbingDataset,
+    *,
+    layers: LayerChoice,
+    site: Site,
+    aggregate: Aggregation,
+    dtype: Precision,
+    batch_tokens: int,
+    memory: int | str | None,
+    padding: Side,
+) -> tuple[ReadingPlan, dict[str, Any]]:
+    """Check everything that can be checked before the work: the plan of the reading, and the settings to record.
+
+    The settings are all that the numbers depend on; a folder that was written with others is refused.
+    """
+    _require_known(site, aggregate, dtype, padding)
+    chosen = choose_layers(layers, model.n_layers)
+    widths = [model.width(site, layer) for layer in chosen]
+    _require_fit(model, data, aggregate)
+    lengths = np.diff(data.sequences.offsets)[np.unique(data.examples["sequence"].to_numpy())]
+    rows_per_block, batch_tokens = fit_to_memory(
+        model,
+        row_bytes=sum(widths) * STORED[dtype].itemsize,
+        longest=int(lengths.max()),
+        tokens_per_row=float(lengths.sum() / len(data.examples)),
+        batch_tokens=batch_tokens,
+        memory=memory,
+    )
+    pad_id = int(getattr(model.module.config, "pad_token_id", None) or 0)
+    causal = model.kind == "causal"
+    plan = ReadingPlan(data, rows_per_block, batch_tokens, causal=causal, padding=padding, pad_id=pad_id)
+    settings = {
+        "model": model.name,
+        "model_fingerprint": model.fingerprint,
+        "model_dtype": str(model.dtype).removeprefix("torch."),
+        "site": site,
+        "layers": list(chosen),
+        "widths": widths,
+        "aggregate": aggregate,
+        "dtype": dtype,
+        "n_examples": len(data.examples),
+        "dataset": data.name,
+        "dataset_hash": data.hash(),
+        "tokenizer_fingerprint": data.tokenizer.fingerprint,
+        "bos": data.tokenizer.bos,
+        "bos_id": data.tokenizer.bos_id,
+        "padding": padding,
+        "positions": model.numbering,
+    }
+    return plan, settings
+
+
+def read_blocks(
+    model: LanguageModel, plan: ReadingPlan, settings: dict[str, Any], *, begin: int = 0, step: Step | None = None
+) -> Iterator[tuple[int, dict[int, NDArray[Any]]]]:
+    """One block of rows after the other, from block `begin`: its number, and its stored values for each layer."""
+    chosen, dtype = settings["layers"], settings["dtype"]
+    for block in range(begin, plan.n_blocks):
+        rows = plan.block_rows(block)
+        values = {
+            layer: np.empty((rows.stop - rows.start, width), STORED[dtype])
+            for layer, width in zip(chosen, settings["widths"], strict=True)
+        }
+        for reading in plan.readings(block):
+            taken = read_site(
+                model,
+                reading.batch,
+                reading.spans,
+                layers=chosen,
+                site=settings["site"],
+                how=settings["aggregate"],
+                precision=dtype,
+            )
+            for layer, array in taken.items():
+                values[layer][reading.rows] = array
+            if step is not None:
+                step(reading.n_tokens)
+        for layer, array in values.items():
+            require_finite(array, dtype, f"layer {layer} ({settings['site']})")
+        yield block, values
+
+
+def _into_memory(model: LanguageModel, plan: ReadingPlan, settings: dict[str, Any], progress: Progress) -> Activations:
+    dtype = settings["dtype"]
+    arrays = {
+        layer: np.empty((plan.n_rows, width), STORED[dtype])
+        for layer, width in zip(settings["layers"], settings["widths"], strict=True)
+    }
+    with progress.task("activations", total=plan.total_tokens(), unit="tokens") as step:
+        for block, values in read_blocks(model, plan, settings, step=step):
+            for layer, array in values.items():
+                arrays[layer][plan.order[plan.block_rows(block)]] = array
+    by_layer = {layer: LayerActivations(array, dtype) for layer, array in arrays.items()}
+    return Activations(
+        by_layer,
+        site=settings["site"],
+        aggregate=settings["aggregate"],
+        model_name=model.name,
+        manifest={"settings": settings, "versions": _versions()},
+    )
+
+
+def _into_store(model: LanguageModel, plan: ReadingPlan, store: ActivationStore, progress: Progress) -> None:
+    done = store.blocks_done
+    if done == 0:
+        store.create_arrays(np.argsort(plan.order))
+    if done >= plan.n_blocks:
+        return
+    before, total = plan.total_tokens(stop=done), plan.total_tokens()
+    with progress.task("activations", total=total, unit="tokens", done=before) as step:
+        for block, values in read_blocks(model, plan, store.manifest["settings"], begin=done, step=step):
+            store.write_block(block, plan.block_rows(block), values)
+
+
+def _require_known(site: str, aggregate: str, dtype: str, padding: str) -> None:
+    known = (("site", site, SITES), ("aggregate", aggregate, AGGREGATIONS), ("dtype", dtype, PRECISIONS))
+    for what, given, names in (*known, ("padding", padding, SIDES)):
+        if given not in names:
+            raise UnknownNameError(what, given, names)
+
+
+def _require_fit(model: LanguageModel, data: ProbingDataset, aggregate: Aggregation) -> None:
+    """The dataset is the model's: its tokenizer, its vocabulary, its context, and spans that can become rows."""
+    if model.tokenizer is not None:
+        data.require_tokenizer(model.tokenizer)
+    if not len(data.examples):
+        raise InputError(f"{data.name} has no examples, so there is nothing to read")
+    largest, size = int(data.sequences.tokens.max()), model.embedding.num_embeddings
+    if largest >= size:
+        raise InputError(
+            f"{data.name} has token id {largest}, {model.name} knows 0 to {size - 1}: use its own tokenizer"
+        )
+    longest = int(np.diff(data.sequences.offsets).max())
+    if model.n_context is not None and longest > model.n_context:
+        raise InputError(
+            f"{data.name} has a sequence of {longest} tokens, {model.name} was made for {model.n_context}: build the "
+            f"dataset with context={model.n_context} or less"
+        )
+    lengths = (data.examples["stop"] - data.examples["start"]).to_numpy()
+    if aggregate == "none" and lengths.max() > 1:
+        raise InputError(
+            f"{data.name} has examples of up to {lengths.max()} tokens, and aggregate='none' keeps single tokens: "
+            "choose 'mean', 'max' or 'last'"
+        )
+
+
+def _versions() -> dict[str, str]:
+    names = ("sparseprobe", "torch", "transformers", "numpy", "zarr")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

@@ -1,0 +1,50 @@
+"""Which layers are meant: "all", 3, "3", "0:4", "0,2,-1" or a list; negative layers count from the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sparseprobe.errors import InputError
+
+LayerChoice = str | int | Iterable[int]
+
+
+def choose_layers(layers: LayerChoice, n_layers: int) -> tuple[int, ...]:
+    """The layers that `layers` names, ascending, each once.
+
+    Raises `InputError` for a layer that is not there and for anything that names none.
+
+    >>> choose_layers("0:2,-1", 6)
+    (0, 1, 5)
+    """
+    if isinstance(layers, str):
+        chosen = [layer for part in layers.split(",") for layer in _part(part.strip(), n_layers)]
+    else:
+        numbers = [layers] if isinstance(layers, int) else list(layers)
+        chosen = [_one(number, n_layers) for number in numbers]
+    if not chosen:
+        raise InputError(f"layers={layers!r} names no layer: the model has layers 0 to {n_layers - 1}")
+    return tuple(sorted(set(chosen)))
+
+
+def _part(text: str, n_layers: int) -> list[int]:
+    if text == "all":
+        return list(range(n_layers))
+    try:
+        if ":" not in text:
+            return [_one(int(text), n_layers)]
+        start, stop = (int(end) if end else None for end in text.split(":"))
+    except (ValueError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"layers={text!r} is not understood: write all, 3, 0:4 or 0,2,5") from error
+    for end in (start, stop):
+        if end is not None and not -n_layers <= end <= n_layers:
+            raise InputError(f"no layer {end}: the model has layers 0 to {n_layers - 1}")
+    return list(range(n_layers))[start:stop]
+
+
+def _one(layer: int, n_layers: int) -> int:
+    if not -n_layers <= layer < n_layers:
+        raise InputError(f"no layer {layer}: the model has layers 0 to {n_layers - 1}")
+    return int(layer) % n_layers

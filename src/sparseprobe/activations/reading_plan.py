@@ -1,0 +1,109 @@
+"""In which order a dataset is read: rows in blocks, and in each block sequences in batches of like length.
+
+Rows are stored in the order of their sequences, so that a sequence is run once for all its examples. They are cut into
+blocks of equal size; a block is what is held in memory, written as one chunk a layer, and begun again after a stop. In
+a block, sequences go longest first into batches of at most `batch_tokens` padded tokens. Everything follows from the
+dataset and the two numbers of the plan, so a run that goes on computes what the stopped one would have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sparseprobe.activations.aggregation import Spans
+from sparseprobe.models.forward_pass import Batch, Side, pad
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from sparseprobe.datasets.probing_dataset import ProbingDataset
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One batch of a block: what to run and where its examples are."""
+
+    batch: Batch
+    spans: Spans
+    rows: NDArray[np.int64]
+    """(n_examples,) the examples' rows in the block."""
+    n_tokens: int
+    """Real tokens in the batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadingPlan:
+    """The order of a reading; see the module for the reasons."""
+
+    data: ProbingDataset
+    rows_per_block: int
+    batch_tokens: int
+    causal: bool
+    """In a causal model nothing after a sequence's last labelled token matters, so it is not run."""
+    padding: Side = "right"
+    pad_id: int = 0
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """(n_examples,) the example that each stored row holds."""
+        examples = self.data.examples
+        return np.lexsort((examples["start"].to_numpy(), examples["sequence"].to_numpy())).astype(np.int64)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of examples."""
+        return len(self.data.examples)
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks; all but the last are full."""
+        return -(-self.n_rows // self.rows_per_block)
+
+    def block_rows(self, block: int) -> slice:
+        """Stored rows of a block."""
+        start = block * self.rows_per_block
+        return slice(start, min(start + self.rows_per_block, self.n_rows))
+
+    def total_tokens(self, stop: int | None = None) -> int:
+        """Tokens that the blocks before `stop` (by default all) run; equal sequences of a block count once."""
+        blocks = range(self.n_blocks if stop is None else min(stop, self.n_blocks))
+        return sum(len(tokens) for block in blocks for tokens, _ in self._runs(block))
+
+    def readings(self, block: int) -> Iterator[Reading]:
+        """The batches of a block, longest sequences first."""
+        runs = sorted(self._runs(block), key=lambda run: -len(run[0]))
+        begin = 0
+        while begin < len(runs):
+            fitting = max(1, self.batch_tokens // max(1, len(runs[begin][0])))
+            yield self._reading(runs[begin : begin + fitting], block)
+            begin += fitting
+
+    def _runs(self, block: int) -> list[tuple[NDArray[np.int32], list[int]]]:
+        """Different token sequences of a block, each with the rows of the block that it serves."""
+        rows = self.order[self.block_rows(block)]
+        sequence = self.data.examples["sequence"].to_numpy()[rows]
+        stop = self.data.examples["stop"].to_numpy()[rows]
+        serves: dict[bytes, tuple[NDArray[np.int32], list[int]]] = {}
+        bounds = np.flatnonzero(np.diff(sequence, prepend=-1, append=-1))
+        for first, end in pairwise(bounds):
+            tokens = self.data.sequences[int(sequence[first])]
+            tokens = tokens[: stop[first:end].max()] if self.causal else tokens
+            serves.setdefault(tokens.tobytes(), (tokens, []))[1].extend(range(first, end))
+        return list(serves.values())
+
+    def _reading(self, runs: list[tuple[NDArray[np.int32], list[int]]], block: int) -> Reading:
+        batch = pad([tokens for tokens, _ in runs], side=self.padding, pad_id=self.pad_id)
+        rows = np.concatenate([np.asarray(served, np.int64) for _, served in runs])
+        in_batch = np.repeat(np.arange(len(runs)), [len(served) for _, served in runs])
+        examples = self.order[self.block_rows(block)][rows]
+        start, stop = (self.data.examples[column].to_numpy()[examples] for column in ("start", "stop"))
+        shift = batch.first[in_batch]
+        spans = Spans(in_batch, start + shift, stop + shift)
+        return Reading(batch, spans, rows, sum(len(tokens) for tokens, _ in runs))

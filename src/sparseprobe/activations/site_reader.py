@@ -1,0 +1,107 @@
+"""Read one site of some layers while the model runs over a batch.
+
+A hook at each wanted place takes the labelled rows, aggregates them, rounds them to the stored precision and lets go of
+the rest, so the memory of a batch is that of a plain forward pass. After the last wanted layer the pass is stopped: the
+layers above it and the output head are never computed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from sparseprobe.activations.aggregation import Aggregation, Spans, aggregate
+from sparseprobe.activations.precision import STORED, Precision
+from sparseprobe.errors import ResourceError
+from sparseprobe.models.forward_pass import Batch, StopForward, run_trunk, tensor_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+    from torch.utils.hooks import RemovableHandle
+
+    from sparseprobe.models import LanguageModel, Layer, Site
+
+_TORCH = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+def read_site(
+    model: LanguageModel,
+    batch: Batch,
+    spans: Spans,
+    *,
+    layers: Sequence[int],
+    site: Site,
+    how: Aggregation,
+    precision: Precision,
+) -> dict[int, NDArray[Any]]:
+    """Activations of the examples in a batch: for each layer (n_examples, width), in the dtype of storage.
+
+    Raises `ResourceError` if the device runs out of memory.
+    """
+    taken: dict[int, Tensor] = {}
+    n_sequences, width = batch.tokens.shape
+
+    def taker(layer: Layer, columns: slice) -> Callable[[object], None]:
+        def take(value: object) -> None:
+            hidden = tensor_of(value)
+            hidden = hidden.reshape(n_sequences, width, hidden.shape[-1])[..., columns]
+            taken[layer.index] = aggregate(hidden, spans, how).to(_TORCH[precision])
+            if len(taken) == len(layers):
+                raise StopForward
+
+        return take
+
+    handles: list[RemovableHandle] = []
+    try:
+        for index in layers:
+            layer = model.layers[index]
+            name, side, columns = place_of(layer, site)
+            handles.append(_hook(model.module.get_submodule(name), side, taker(layer, columns)))
+        run_trunk(model, batch)
+    except torch.OutOfMemoryError as error:
+        raise ResourceError(
+            f"the device ran out of memory on a batch of {n_sequences} x {width} tokens: lower batch_tokens"
+        ) from error
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {index: _to_numpy(taken[index], precision) for index in layers}
+
+
+def place_of(layer: Layer, site: Site) -> tuple[str, str, slice]:
+    """Where a site is read: a module's name, its "input" or its "output", and which columns of that.
+
+    >>> from sparseprobe.models import Layer
+    >>> layer = Layer(0, "h.0", "h.0.down", "h.0.up", "h.0.gate", "h.0.o", d_model=8, d_mlp=32, d_attention=8)
+    >>> place_of(layer, "mlp")[:2], place_of(layer, "mlp_pre")[:2]
+    (('h.0.down', 'input'), ('h.0.gate', 'output'))
+    """
+    everything = slice(None)
+    if site == "mlp":
+        return layer.mlp_out, "input", everything
+    if site == "residual":
+        return layer.block, "output", everything
+    if site == "attention" and layer.attention_out is not None:
+        return layer.attention_out, "input", everything
+    if site != "mlp_up" and layer.mlp_gate is not None:
+        return layer.mlp_gate, "output", layer.gate_columns
+    return layer.mlp_in, "output", layer.in_columns
+
+
+def _hook(module: nn.Module, side: str, take: Callable[[object], None]) -> RemovableHandle:
+    if side == "input":
+        return module.register_forward_pre_hook(lambda _, arguments: take(arguments))
+    return module.register_forward_hook(lambda _, __, output: take(output))
+
+
+def _to_numpy(rows: Tensor, precision: Precision) -> NDArray[Any]:
+    rows = rows.to("cpu").contiguous()
+    if precision == "bfloat16":
+        rows = rows.view(torch.int16)
+    values: NDArray[Any] = rows.numpy().view(STORED[precision])
+    return np.ascontiguousarray(values)
