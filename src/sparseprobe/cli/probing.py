@@ -52,7 +52,10 @@ def extract_command(
         out=out,
         progress=show.progress,
     )
-    rows = [{"layer": layer, "examples": activations.n_examples, "width": activations.width(layer)} for layer in activations.layers]
+    rows = [
+        {"layer": layer, "examples": activations.n_examples, "width": activations.width(layer)}
+        for layer in activations.layers
+    ]
     show.rows(rows, title=str(out))
 
 

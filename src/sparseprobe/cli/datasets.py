@@ -1,0 +1,122 @@
+"""`sparseprobe datasets`: build labelled data, and look at it before it is trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from sparseprobe.cli.run import names
+from sparseprobe.cli.show import Show
+from sparseprobe.datasets import ProbingDataset, build, check, list_collections
+from sparseprobe.errors import InputError
+
+app = typer.Typer()
+datasets = typer.Typer(no_args_is_help=True, help="Feature collections, and datasets made of your own text.")
+app.add_typer(datasets, name="datasets")
+
+Folder = Annotated[Path, typer.Argument(help="A saved dataset.")]
+
+
+@datasets.command(name="list")
+def list_datasets(context: typer.Context) -> None:
+    """The feature collections, and whether texts for them ship with the package."""
+    show: Show = context.obj
+    rows = list_collections()
+    if not show.json:
+        rows = [{**row, "features": len(row["features"]), "presets": ", ".join(row["presets"])} for row in rows]
+    show.rows(rows)
+
+
+@datasets.command(name="build")
+def build_dataset(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A collection, or `custom` for your own texts.")],
+    tokenizer: Annotated[str, typer.Option(help="The model's: hub id, folder, or shipped model.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    source: Annotated[
+        Path | None, typer.Option(help="JSONL, CSV or Parquet (also .gz, .zst), a folder, a saved HF dataset.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="default or paper")] = "default",
+    seed: Annotated[int, typer.Option(help="Seed of the split and of every draw.")] = 0,
+    bos: Annotated[str, typer.Option(help="tokenizer (what it adds by itself), none or add")] = "tokenizer",
+    text_column: Annotated[str | None, typer.Option(help="Where the text is.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Where the labels are; several with commas between.")] = None,
+    spans_column: Annotated[str | None, typer.Option(help="Where [[start, stop, label], ...] are.")] = None,
+    document_column: Annotated[str | None, typer.Option(help="Texts of one document are never split.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting of the collection, as context=256.")
+    ] = None,
+) -> None:
+    """Tokenise texts, align their labels, split them by document, and save the dataset."""
+    show: Show = context.obj
+    columns = {
+        "text_column": text_column,
+        "label_column": names(label_column),
+        "spans_column": spans_column,
+        "document_column": document_column,
+    }
+    given = {name: value for name, value in columns.items() if value is not None} | _settings(settings or [])
+    data = build(name, source, tokenizer, preset=preset, seed=seed, bos=bos, **given)  # type: ignore[arg-type]
+    data.save(out)
+    show.rows(_features(data), title=str(out))
+
+
+@datasets.command(name="show")
+def show_dataset(
+    context: typer.Context,
+    folder: Folder,
+    feature: Annotated[str | None, typer.Option(help="Show examples of this feature.")] = None,
+    n: Annotated[int, typer.Option("-n", help="Examples of each class.")] = 5,
+) -> None:
+    """The features of a dataset with their counts, or examples of one feature with the labelled span marked."""
+    show: Show = context.obj
+    data = ProbingDataset.load(folder)
+    if feature is None:
+        show.rows(_features(data), title=f"{data.name}: {data.n_examples:,} examples, {data.n_tokens:,} tokens")
+    else:
+        show.text(data.preview(feature, n))
+
+
+@datasets.command(name="check")
+def check_dataset(
+    context: typer.Context,
+    folder: Folder,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was found.")] = False,
+) -> None:
+    """What could make the scores mean something else: balance, duplicates, leakage, conflicting labels."""
+    show: Show = context.obj
+    findings = check(ProbingDataset.load(folder))
+    if findings.empty and not show.json:
+        show.text("no findings")
+    else:
+        show.rows(findings.to_dict("records"))
+    if strict and not findings.empty:
+        raise typer.Exit(1)
+
+
+def _features(data: ProbingDataset) -> list[dict[str, Any]]:
+    split = data.examples["split"]
+    rows = []
+    for feature in data.features.itertuples():
+        values = data.labels[feature.name]
+        row: dict[str, Any] = {"feature": feature.name, "description": feature.description, "kind": feature.kind}
+        if feature.kind == "binary":
+            row |= {"positive": int((values == 1).sum()), "negative": int((values == 0).sum())}
+        else:
+            row |= {"positive": None, "negative": None}
+        rows.append(row | {part: int((split == part).sum()) for part in ("train", "validation", "test")})
+    return rows
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set {pair!r} is not a setting: write it as name=value, for example context=256")
+        settings[name.strip()] = yaml.safe_load(value)
+    return settings
