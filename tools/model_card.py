@@ -23,14 +23,15 @@ A small GPT-NeoX-architecture language model ({n_layers} layers, d_model {d_mode
 part of it can be tried without a download. It is made for looking at neurons, not for writing text.
 
 Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens: {steps:,} steps of {tokens_per_step:,}
-tokens, AdamW, peak learning rate {learning_rate}, cosine schedule, contexts of 256 tokens and over the last fifth of 512. The
+tokens, AdamW, peak learning rate {learning_rate}, cosine schedule, contexts of 256 and finally of 512 tokens. The
 tokenizer is a byte-level BPE of 4,096 tokens trained on the same text. Documents stand one after the other with
 `<|endoftext|>` between them; the tokenizer adds no token by itself.
 
 ## Data and held-out loss
 
 Kinds of text are mixed by stated shares; one source file in twelve was held out and never trained on. "Passes" is how
-often the training part of a kind was read. Loss is on held-out documents of at most 511 tokens, in bits per byte.
+often the training part of a kind was read. Loss is on held-out documents of at most 511 tokens, in bits per byte (nan:
+no file of this kind was held out).
 
 | kind | share | passes | bits per byte |
 |---|---|---|---|
@@ -59,7 +60,7 @@ def card(folder: Path) -> str:
     last = training["held_out"][-1]["bits_per_byte"]
     read = training["tokens"] / training["data"]["tokens_in_stream"]
     rows = [
-        f"| {kind} | {row['share_of_training']:.1%} | {row['passes'] * read:.1f} | {last[kind]:.3f} |"
+        f"| {kind} | {row['share_of_training']:.1%} | {row['passes'] * read:.1f} | {last.get(kind, float('nan')):.3f} |"
         for kind, row in training["data"]["kinds"].items()
     ]
     d_model, d_mlp, n_layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]

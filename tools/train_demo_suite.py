@@ -350,7 +350,8 @@ def export(work: Path, name: str, out: Path) -> None:
         model_max_length=CONTEXT,
     )
     tokenizer.save_pretrained(folder)
-    rows = [json.loads(line) for line in (work / name / "log.jsonl").read_text().splitlines()]
+    lines = (work / name / "log.jsonl").read_text().splitlines()
+    rows = list({row["step"]: row for row in map(json.loads, lines)}.values())  # a step done again counts once
     training = {
         "size": asdict(size),
         "seed": SEED,
