@@ -122,19 +122,23 @@ def _share_out(
 ) -> None:
     """Give each member to the part that lacks most, and see that every part gets one while there are members left.
 
-    What a part lacks is the share of the class `kind`, and of all examples, that it is still to get.
+    What a part lacks is first its share of the class `kind`; between parts that lack equally much, its share of all
+    examples.
     """
-    amount = counts[:, kind]
-    weight = amount / amount.sum() + counts[:, -1] / counts[:, -1].sum()
     placed = parts >= 0
-    lack = share * weight.sum() - np.bincount(parts[placed], weights=weight[placed], minlength=len(share))
-    missing = {part for part in range(len(share)) if not (amount[parts == part] > 0).any()}
-    lacks = lack.tolist()
+
+    def lacking(weight: NDArray[np.int64]) -> list[float]:
+        held = np.bincount(parts[placed], weights=weight[placed], minlength=len(share))
+        return list(share * weight.sum() - held)
+
+    lacks, room = lacking(counts[:, kind]), lacking(counts[:, -1])
+    missing = {part for part in range(len(share)) if not (counts[parts == part, kind] > 0).any()}
     for left, member in zip(range(len(members), 0, -1), members.tolist(), strict=True):
-        among = missing if missing and left <= len(missing) else range(len(lacks))
-        part = max(among, key=lambda candidate: (lacks[candidate], -candidate))
+        among = missing if missing and left <= len(missing) else range(len(share))
+        part = max(among, key=lambda candidate: (round(lacks[candidate], 9), room[candidate], -candidate))
         parts[member] = part
-        lacks[part] -= float(weight[member])
+        lacks[part] -= float(counts[member, kind])
+        room[part] -= float(counts[member, -1])
         missing.discard(part)
 
 
