@@ -1,0 +1,90 @@
+"""Adaptive thresholding, the paper's main selection (section 4; "telescopic" in its code).
+
+Start with the neurons of the largest mean difference. Going down a list of k, fit an elastic net on the current neurons
+and keep, for the next smaller k, those of the largest coefficients: C = k / 20, l1 ratio = clip(exp(-k / 20), 0.1,
+0.9). Neurons that are redundant beside others leave, which a ranking of single neurons cannot do.
+
+The paper goes down the list that was asked for, so that the neurons for k = 4 depend on which other k are in the list.
+By default we go down one fixed ladder (256 128 64 32 16 12 10 8 7 ... 1, doubled upwards where needed), and the answer
+for a k is the same whatever else is asked; a k between two rungs takes the largest coefficients of the rung above it.
+
+Cost: 15 elastic nets that share Grams (module `solvers.elastic_net`): n 256^2 a few times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from sparseprobe.selection.contract import Choice, best_first
+from sparseprobe.selection.registry import register_selection
+from sparseprobe.solvers.elastic_net import NestedElasticNet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sparseprobe.selection.problem import Problem
+    from sparseprobe.solvers.linear_fit import LinearFit
+
+LADDER = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32, 64, 128, 256)
+
+
+def elastic_net_settings(k: int) -> tuple[float, float]:
+    """C and the L1 share of the paper's elastic net on k neurons.
+
+    >>> elastic_net_settings(20)
+    (1.0, 0.36787944117144233)
+    """
+    return k / 20, float(np.clip(np.exp(-k / 20), 0.1, 0.9))
+
+
+@dataclass(frozen=True)
+class AdaptiveThresholding:
+    """Elastic nets on fewer and fewer neurons.
+
+    >>> from sparseprobe.selection import Problem
+    >>> X = np.random.default_rng(0).standard_normal((300, 40)); y = X[:, 3] + X[:, 8] > 1
+    >>> [choice.support.tolist() for choice in AdaptiveThresholding().path(Problem.of(X, y), [1, 2])]
+    [[3], [3, 8]]
+    """
+
+    name: str = "adaptive"
+    rungs: Literal["fixed", "asked"] = "fixed"
+    """Which k to go down through: one ladder for all, or those that were asked for (the paper)."""
+    tolerance: float = 1e-8
+    """Relative duality gap of each elastic net."""
+
+    def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:
+        """The neurons for each k, with the elastic net on them where k is a rung that was fitted."""
+        rungs = self._descent(ks, problem.width)
+        first = best_first(np.abs(problem.mean_difference))[: rungs[0]]
+        nested = NestedElasticNet(problem.data(first))
+        current, start = np.arange(len(first)), None
+        found: dict[int, Choice] = {}
+        for rung, following in zip(rungs, [*rungs[1:], 0], strict=True):
+            C, l1_ratio = elastic_net_settings(rung)
+            fit: LinearFit = nested.fit(current, C=C, l1_ratio=l1_ratio, start=start, tolerance=self.tolerance)
+            order = np.argsort(first[current])
+            found[rung] = Choice(first[current][order], fit.take(order))
+            ranking = best_first(np.abs(fit.coef))
+            found |= {k: Choice(np.sort(first[current[ranking[:k]]])) for k in ks if following < k < rung}
+            kept = np.sort(ranking[:following])
+            current, start = current[kept], fit.take(kept)
+        return [found[k] for k in ks]
+
+    def _descent(self, ks: Sequence[int], width: int) -> list[int]:
+        """The k to go through, descending; the first is where mean differences decide."""
+        if self.rungs == "asked":
+            return sorted(ks, reverse=True)
+        ladder = list(LADDER)
+        while ladder[-1] < max(ks):
+            ladder.append(2 * ladder[-1])
+        inside = [rung for rung in ladder if rung < width]
+        top = [] if len(inside) == len(ladder) else [width]
+        return [rung for rung in sorted(inside + top, reverse=True) if rung >= min(ks)]
+
+
+register_selection(AdaptiveThresholding())
+register_selection(AdaptiveThresholding(rungs="asked"), preset="paper")

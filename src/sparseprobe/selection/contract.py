@@ -1,0 +1,93 @@
+"""The contract between a selection and the rest of the library.
+
+A selection is any object (here: a frozen dataclass in a file of its own) with
+
+    name                      what it is called in tables and on the command line
+    path(problem, ks)         the chosen neurons for each k of `ks`, k ascending, one `Choice` for each
+
+It sees a `Problem`: training examples only. It draws from `problem.generator(...)` only, so that the same problem gives
+the same choice. `ks` are distinct, ascending, and at most the width. `register_selection` gives it its name everywhere.
+
+Most selections are rankings: a score for each neuron, of which the k largest are taken. Those extend `Ranking` and
+write `scores` alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from sparseprobe.selection.problem import Problem
+    from sparseprobe.solvers.linear_fit import LinearFit
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What an exact selection can say of its choice."""
+
+    objective: float
+    """What the chosen support reaches of the objective that was minimised."""
+    bound: float
+    """No support of this size reaches less."""
+    gap: float
+    """(objective - bound) / objective."""
+    proven: bool
+    """Whether the gap came below the tolerance that was asked for."""
+    nodes: int
+    """Nodes of the search tree that were looked at."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The neurons chosen for one k."""
+
+    support: NDArray[np.int64]
+    """(k,) neurons, ascending."""
+    fit: LinearFit | None = None
+    """The fit on `support` (scaled columns) that the choice came from, if the selection fits probes."""
+    certificate: Certificate | None = None
+    """How good the choice is, if the selection is exact."""
+
+
+class Selection(Protocol):
+    """A way to choose k neurons."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:
+        """The chosen neurons for each k of `ks`."""
+        ...
+
+
+class Ranking(ABC):
+    """A selection that takes the k neurons of the largest score."""
+
+    @abstractmethod
+    def scores(self, problem: Problem) -> NDArray[np.float64]:
+        """(d,) a score for each neuron; only the order counts."""
+
+    def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:
+        """The best k for each k; a smaller support lies within a larger one."""
+        ranking = best_first(self.scores(problem))
+        return [Choice(np.sort(ranking[:k])) for k in ks]
+
+
+def best_first(*scores: np.ndarray) -> NDArray[np.int64]:
+    """Neurons by falling score, ties by the next score and then by number; NaN last.
+
+    >>> best_first(np.array([0.0, 2.0, 0.0]), np.array([1.0, 0.0, 3.0]))
+    array([1, 2, 0])
+    """
+    keys = [-np.nan_to_num(np.asarray(score, np.float64), nan=-np.inf) for score in reversed(scores)]
+    return np.lexsort(keys)

@@ -1,0 +1,43 @@
+"""How activations are scaled before they are fitted: each neuron by 1 / (10 max(std, 1e-3)), not centred (paper,
+section 4).
+
+The standard deviation is that of the labelled training examples; the floor keeps a neuron that is almost constant from
+being blown up. Not centring leaves 0, the value of a silent neuron, where it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from sparseprobe.activations.class_statistics import ClassStatistics
+
+SPREAD = 10.0
+FLOOR = 1e-3
+
+
+def scale_of(deviation: np.ndarray) -> np.ndarray:
+    """The factor for neurons of a standard deviation, any shape.
+
+    >>> scale_of(np.array([0.5, 0.0]))
+    array([  0.2, 100. ])
+    """
+    factor: np.ndarray = 1 / (SPREAD * np.maximum(deviation, FLOOR))
+    return factor
+
+
+def deviation_of(statistics: ClassStatistics) -> np.ndarray:
+    """Standard deviation of each neuron over the labelled examples of each feature, (n_features, d).
+
+    >>> from sparseprobe.activations.class_statistics import class_statistics
+    >>> X, labels = np.array([[0.0], [2.0], [4.0], [9.0]], np.float32), np.array([[0], [0], [1], [-1]])
+    >>> deviation_of(class_statistics(X, labels))
+    array([[1.63299316]])
+    """
+    n = statistics.count.sum(axis=1)[:, None]
+    share = statistics.count[:, 0, None] * statistics.count[:, 1, None] / n**2
+    variance = statistics.scatter.sum(axis=1) / n + share * (statistics.mean[:, 1] - statistics.mean[:, 0]) ** 2
+    deviation: np.ndarray = np.sqrt(variance)
+    return deviation

@@ -1,0 +1,45 @@
+"""Rank neurons by their coefficients in a linear support vector machine on the whole layer, hinge loss (paper, section
+4).
+
+scikit-learn's liblinear solves it; its intercept is penalised like a coefficient, as in the paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.svm import LinearSVC
+
+from sparseprobe.selection.contract import Ranking
+from sparseprobe.selection.registry import register_selection
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sparseprobe.selection.problem import Problem
+
+
+@dataclass(frozen=True)
+class SVM(Ranking):
+    """Magnitude of the coefficients of scaled activations.
+
+    >>> from sparseprobe.selection import Problem
+    >>> SVM().path(Problem.of([[0.0, 1.0], [1.0, 0.9], [5.0, 1.1], [6.0, 1.0]], [0, 0, 1, 1]), [1])[0].support
+    array([0])
+    """
+
+    name: str = "svm"
+    C: float = 1.0
+
+    def scores(self, problem: Problem) -> NDArray[np.float64]:
+        """(d,) absolute coefficients."""
+        order = int(problem.generator("svm").integers(2**31))
+        machine = LinearSVC(loss="hinge", C=self.C, random_state=order, max_iter=20_000)
+        machine.fit(problem.scaled(), problem.y, sample_weight=problem.weights)
+        magnitude: NDArray[np.float64] = np.abs(machine.coef_[0])
+        return magnitude
+
+
+register_selection(SVM())
