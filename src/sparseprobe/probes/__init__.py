@@ -1,0 +1,1 @@
+"""Read a feature from chosen neurons: scaling, scores with intervals, and controls."""
