@@ -6,10 +6,10 @@ Every block is run on five hidden states, once as they are and once with the fir
   both runs, its output is not. Its output projection is the linear map inside it whose *input* already differs.
 - **the MLP's output projection** is, among the other linear maps to the residual stream, the widest one, called last.
 - **the MLP's input projections** map the residual stream to that width, or to twice that width where gate and up are
-  fused. Of two, the linear one ("up") is the one whose output times -2 makes every neuron exactly -2 times as large.
+  fused. Of two, the linear one ("up") is the one whose output times -2 makes every neuron -2 times as large.
 
-The method is ours; it is exact, since multiplying by a power of two rounds nothing and a row of a matrix product
-depends on no other row. Cost: two to four runs of each kind of block over five positions, so one block for most models.
+The method is ours. It needs no tolerance for attention, since a row of a matrix product depends on no other row. Cost:
+two to six runs of each kind of block over five positions; most models have one kind.
 """
 
 from __future__ import annotations
@@ -181,36 +181,50 @@ def _mixes(before: _Seen, after: _Seen) -> bool:
 
 def _name_gate(block: nn.Module, call: BlockCall, layer: Layer, names: list[str]) -> Layer:
     """Tell gate from up. Where both are linear (or the block is all zero) the one called first is the gate."""
-    for up, gate in (names[::-1], names):
-        if _is_linear_in(block, call, layer, up, slice(0, layer.d_mlp)):
-            return replace(layer, mlp_in=up, mlp_gate=gate)
+    for gate, up in (names, names[::-1]):
+        candidate = replace(layer, mlp_in=up, mlp_gate=gate)
+        if _up_is_linear(block, call, candidate):
+            return candidate
     raise UnsupportedModelError(_no_mlp(block, "its two input projections are not gate and up"))
 
 
 def _name_fused_halves(block: nn.Module, call: BlockCall, layer: Layer, name: str) -> Layer:
-    layer = replace(layer, mlp_in=name, mlp_gate=name)
     for gate_is_first in (True, False):
-        candidate = replace(layer, gate_is_first=gate_is_first)
-        if _is_linear_in(block, call, layer, name, candidate.in_columns):
+        candidate = replace(layer, mlp_in=name, mlp_gate=name, gate_is_first=gate_is_first)
+        if _up_is_linear(block, call, candidate):
             return candidate
     raise UnsupportedModelError(_no_mlp(block, "the halves of its fused input projection are not gate and up"))
 
 
-def _is_linear_in(block: nn.Module, call: BlockCall, layer: Layer, name: str, columns: slice) -> bool:
-    """Whether neurons grow exactly by -2 when these outputs do; a ReLU passes +2 but not -2."""
+def _up_is_linear(block: nn.Module, call: BlockCall, layer: Layer) -> bool:
+    """Whether neurons become -2 times as large when the output of `mlp_in` does; a ReLU passes +2 but not -2."""
+    plain, scaled = _neurons(block, call, layer, 1.0), _neurons(block, call, layer, -2.0)
+    return bool((scaled + 2 * plain).abs().max() <= 0.01 * plain.abs().max())
 
-    def scale(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> Tensor:
-        scaled = output.clone()
-        scaled[..., columns] *= -2
-        return scaled
 
-    plain = _watch(block, call, call.hidden)[layer.mlp_out].given
-    handle = block.get_submodule(name).register_forward_hook(scale)
+def _neurons(block: nn.Module, call: BlockCall, layer: Layer, factor: float) -> Tensor:
+    """The neurons with the outputs of `mlp_in` times `factor`, in float32.
+
+    Gate and up are first brought to the size of 4, where no nonlinearity looks linear and no half precision rounds away
+    what is to be seen.
+    """
+
+    def brought_to_size(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> Tensor:
+        return output * (4 / output.abs().max().clamp(min=torch.finfo(output.dtype).tiny))
+
+    def scaled(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> Tensor:
+        output = output.clone()
+        output[..., layer.in_columns] *= factor
+        return output
+
+    names = {layer.mlp_in, layer.mlp_gate or layer.mlp_in}
+    handles = [block.get_submodule(name).register_forward_hook(brought_to_size) for name in names]
+    handles.append(block.get_submodule(layer.mlp_in).register_forward_hook(scaled))
     try:
-        scaled = _watch(block, call, call.hidden)[layer.mlp_out].given
+        return _watch(block, call, call.hidden)[layer.mlp_out].given.float()
     finally:
-        handle.remove()
-    return torch.equal(scaled, -2 * plain)
+        for handle in handles:
+            handle.remove()
 
 
 def _refuse_experts(block: nn.Module, in_attention: Callable[[str], bool]) -> None:

@@ -7,19 +7,25 @@ architecture). Each way in which it can fail is one sentence that says what was 
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
+from logging import CRITICAL
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.utils import logging
 
 from sparseprobe.errors import DataError, InputError, UnknownNameError, UnsupportedModelError
 from sparseprobe.models.language_model import LanguageModel
 from sparseprobe.models.shipped import shipped_models, shipped_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 DTypeName = Literal["float32", "float16", "bfloat16"]
@@ -28,6 +34,9 @@ DTYPES: dict[str, torch.dtype] = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
+
+#: How long the hub may take to answer whether it has a model.
+HUB_SECONDS = 10
 
 
 def load_model(
@@ -58,10 +67,14 @@ def load_model(
     source = str(shipped_path(name) or name)
     _require_folder_or_hub_name(name, source)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
-    config = _config(name, source, options)
-    module = _weights(name, source, config, {**options, "dtype": DTYPES[dtype]})
+    if not Path(source).is_dir():
+        options["local_files_only"] = not _reach_hub(name)
+    with _quiet_transformers():
+        config = _config(name, source, options)
+        module = _weights(name, source, config, {**options, "dtype": DTYPES[dtype]})
+        tokenizer = _tokenizer(source, options)
     module.to(place)  # type: ignore[arg-type] # the stubs of transformers know no devices
-    return LanguageModel.from_module(module, tokenizer=_tokenizer(source, options), name=name)
+    return LanguageModel.from_module(module, tokenizer=tokenizer, name=name)
 
 
 def _device(device: str | torch.device | None) -> torch.device:
@@ -89,6 +102,17 @@ def _require_folder_or_hub_name(name: str, source: str) -> None:
         raise InputError(f"folder {name} holds no model: a Hugging Face folder has a config.json")
     if folder.is_file():
         raise InputError(f"{name} is a file: give the folder of a Hugging Face model")
+
+
+def _reach_hub(name: str) -> bool:
+    """Whether the hub answers that it has `name`; if it does not answer, copies of earlier downloads are used."""
+    try:
+        HfApi().model_info(name, timeout=HUB_SECONDS)
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise _cannot_load(name, name, error) from error
+    except Exception:  # of the hub's HTTP client, whichever it is: no network, no name service, offline by choice
+        return False
+    return True
 
 
 def _config(name: str, source: str, options: dict[str, Any]) -> PretrainedConfig:
@@ -139,12 +163,30 @@ def _is_causal(config: PretrainedConfig) -> bool:
 
 
 def _tokenizer(source: str, options: dict[str, Any]) -> PreTrainedTokenizerBase | None:
-    """The fast tokenizer beside the model, None if there is none: some models of this field never had one."""
+    """The fast tokenizer beside the model, None if there is none: some models of this field never had one.
+
+    Where no file is found, transformers makes up a tokenizer of the family with special tokens only; that is none.
+    """
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source, use_fast=True, **options)
     except Exception:  # transformers raises many kinds for "no tokenizer here"
         return None
-    return tokenizer if tokenizer.is_fast else None
+    made_up = len(tokenizer) <= len(tokenizer.all_special_tokens)
+    return tokenizer if tokenizer.is_fast and not made_up else None
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Without bars and reports of transformers on the screen: what is wrong is said by our errors."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(CRITICAL)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _cannot_load(name: str, source: str, error: Exception) -> InputError:

@@ -1,0 +1,166 @@
+"""The neurons are found where they are, in every architecture, without names being known in advance."""
+
+import pytest
+import torch
+import transformers as hf
+from torch import nn
+
+from sparseprobe.errors import UnsupportedModelError
+from sparseprobe.models import LanguageModel
+
+KINDS = {"bert": "encoder", "roberta": "encoder", "modernbert": "encoder"}
+
+#: architecture -> module names in layer 2: (mlp_out, mlp_in, mlp_gate, attention_out, final norm)
+PLACES = {
+    "gpt_neox": (
+        "gpt_neox.layers.2",
+        ("mlp.dense_4h_to_h", "mlp.dense_h_to_4h", None, "attention.dense"),
+        "gpt_neox.final_layer_norm",
+    ),
+    "gpt2": ("transformer.h.2", ("mlp.c_proj", "mlp.c_fc", None, "attn.c_proj"), "transformer.ln_f"),
+    "opt": ("model.decoder.layers.2", ("fc2", "fc1", None, "self_attn.out_proj"), "model.decoder.final_layer_norm"),
+    "bloom": (
+        "transformer.h.2",
+        ("mlp.dense_4h_to_h", "mlp.dense_h_to_4h", None, "self_attention.dense"),
+        "transformer.ln_f",
+    ),
+    "phi": ("model.layers.2", ("mlp.fc2", "mlp.fc1", None, "self_attn.dense"), "model.final_layernorm"),
+    "phi3": (
+        "model.layers.2",
+        ("mlp.down_proj", "mlp.gate_up_proj", "mlp.gate_up_proj", "self_attn.o_proj"),
+        "model.norm",
+    ),
+    "bert": ("encoder.layer.2", ("output.dense", "intermediate.dense", None, "attention.output.dense"), None),
+    "modernbert": ("layers.2", ("mlp.Wo", "mlp.Wi", "mlp.Wi", "attn.Wo"), "final_norm"),
+}
+PLACES["roberta"] = PLACES["bert"]
+PLACES["falcon"] = PLACES["falcon_alibi"] = PLACES["bloom"]
+for name in ("llama", "mistral", "qwen3", "gemma2", "gemma3"):
+    PLACES[name] = (
+        "model.layers.2",
+        ("mlp.down_proj", "mlp.up_proj", "mlp.gate_proj", "self_attn.o_proj"),
+        "model.norm",
+    )
+
+
+def test_places(architecture, tiny_model):
+    model = tiny_model(architecture)
+    block, names, norm = PLACES[architecture]
+    layer = model.layers[2]
+    assert layer.index == 2
+    assert layer.block == block
+    found = (layer.mlp_out, layer.mlp_in, layer.mlp_gate, layer.attention_out)
+    assert found == tuple(name and f"{block}.{name}" for name in names)
+    assert model.final_norm_name == norm
+    assert model.kind == KINDS.get(architecture, "causal")
+    assert model.numbering == ("own" if architecture == "roberta" else "explicit")
+    assert [layer.index for layer in model.layers] == [0, 1, 2]
+
+
+def test_finding_leaves_no_hook_behind(architecture, tiny_module):
+    module = tiny_module(architecture)
+    LanguageModel.from_module(module)
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
+
+
+@pytest.mark.parametrize(
+    ("family", "config"),
+    [
+        (hf.MixtralForCausalLM, hf.MixtralConfig(num_local_experts=2, num_key_value_heads=2)),
+        (
+            hf.Qwen3MoeForCausalLM,
+            hf.Qwen3MoeConfig(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8, num_key_value_heads=2),
+        ),
+    ],
+)
+def test_experts_are_refused(family, config):
+    for name, value in (("hidden_size", 16), ("intermediate_size", 24), ("num_hidden_layers", 2), ("vocab_size", 30)):
+        setattr(config, name, value)
+    config.num_attention_heads = 2
+    with pytest.raises(UnsupportedModelError, match="is a mixture of experts, which is not supported yet"):
+        LanguageModel.from_module(family(config))
+
+
+def test_experts_in_later_layers_are_refused():
+    """Dense first, experts after: the first block alone would look fine."""
+    config = hf.Qwen3MoeConfig(
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        vocab_size=30,
+        num_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=8,
+        mlp_only_layers=[0],
+    )
+    with pytest.raises(UnsupportedModelError, match="mixture of experts"):
+        LanguageModel.from_module(hf.Qwen3MoeForCausalLM(config))
+
+
+def test_model_without_mlp_is_refused():
+    module = hf.MambaForCausalLM(hf.MambaConfig(hidden_size=16, num_hidden_layers=2, vocab_size=30))
+    with pytest.raises(
+        UnsupportedModelError, match=r"cannot find the neurons of MambaBlock: .* one plain or gated MLP"
+    ):
+        LanguageModel.from_module(module)
+
+
+def test_encoder_decoder_is_refused():
+    module = hf.T5ForConditionalGeneration(hf.T5Config(d_model=16, d_ff=24, num_layers=1, num_heads=2, vocab_size=30))
+    with pytest.raises(UnsupportedModelError, match="is an encoder-decoder, which is not supported"):
+        LanguageModel.from_module(module)
+
+
+def llama(**changes):
+    shape = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    return hf.LlamaForCausalLM(hf.LlamaConfig(**{**shape, "vocab_size": 30, **changes}))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "silu", "gelu"])
+def test_gate_is_told_from_up_whatever_the_nonlinearity(activation):
+    layer = LanguageModel.from_module(llama(hidden_act=activation)).layers[0]
+    assert layer.mlp_gate == "model.layers.0.mlp.gate_proj"
+    assert layer.mlp_in == "model.layers.0.mlp.up_proj"
+
+
+def test_gate_is_found_by_what_it_does_and_not_by_its_name():
+    module = llama()
+    for block in module.model.layers:
+        block.mlp.gate_proj, block.mlp.up_proj = block.mlp.up_proj, block.mlp.gate_proj
+        block.mlp.forward = lambda x, mlp=block.mlp: mlp.down_proj(mlp.act_fn(mlp.up_proj(x)) * mlp.gate_proj(x))
+    layer = LanguageModel.from_module(module).layers[1]
+    assert layer.mlp_gate == "model.layers.1.mlp.up_proj"
+    assert layer.mlp_in == "model.layers.1.mlp.gate_proj"
+
+
+def test_square_mlp():
+    """As many neurons as the residual stream is wide: every projection has the same shape."""
+    layer = LanguageModel.from_module(llama(intermediate_size=16)).layers[0]
+    assert (layer.mlp_out, layer.d_mlp) == ("model.layers.0.mlp.down_proj", 16)
+    assert layer.attention_out == "model.layers.0.self_attn.o_proj"
+
+
+def test_silent_attention_leaves_the_neurons_found():
+    """Weights written by hand often have no attention; then only the site `attention` is missing."""
+    module = llama()
+    for block in module.model.layers:
+        nn.init.zeros_(block.self_attn.o_proj.weight)
+        nn.init.zeros_(block.self_attn.v_proj.weight)
+    model = LanguageModel.from_module(module)
+    assert model.layers[1].mlp_out == "model.layers.1.mlp.down_proj"
+    assert "attention" not in model.sites()
+    with pytest.raises(
+        UnsupportedModelError, match=r"layer 0 of .* has no site 'attention': choose one of mlp, mlp_pre"
+    ):
+        model.width("attention", 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_precision_of_the_model_does_not_matter(architecture, tiny_model, dtype):
+    family, config = type(tiny_model(architecture).module), tiny_model(architecture).module.config
+    torch.manual_seed(1)
+    model = LanguageModel.from_module(family(config).to(dtype))
+    assert model.layers == tiny_model(architecture).layers
+    assert model.dtype == dtype
