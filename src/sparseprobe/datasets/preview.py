@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHOWN_TOKENS = 24
 """Tokens shown of the text on each side of a span, and of each end of a long span."""
 
+ON_ONE_LINE = {code: chr(0x2400 + code) for code in range(32)} | dict.fromkeys((0x0A, 0x85, 0x2028, 0x2029), "⏎")
+"""Control characters and line ends, shown as signs."""
+
 
 def preview(dataset: ProbingDataset, feature: str, n: int = 5) -> str:
     """Text of `n` examples of each class of `feature`, positives first, one line an example.
@@ -35,10 +38,7 @@ def preview(dataset: ProbingDataset, feature: str, n: int = 5) -> str:
     for members in classes:
         rows = np.flatnonzero(members)
         chosen = np.sort(generator(0, "preview", feature).permutation(rows)[:n])
-        lines += [
-            f"{values[row]:+d}" * binary + f"{values[row]:.3g}" * (not binary) + show(dataset, int(row))
-            for row in chosen
-        ]
+        lines += [(f"{values[row]:+d}" if binary else f"{values[row]:.3g}") + show(dataset, int(row)) for row in chosen]
     return "\n".join(lines)
 
 
@@ -55,5 +55,5 @@ def show(dataset: ProbingDataset, row: int) -> str:
         middle = decode(inside[:SHOWN_TOKENS].tolist()) + " … " + decode(inside[-SHOWN_TOKENS:].tolist())
     else:
         middle = decode(inside.tolist())
-    text = f"{left}⟦{middle}⟧{right}".replace("\n", "⏎").replace("\r", "␍").replace("\t", "⇥")
+    text = f"{left}⟦{middle}⟧{right}".translate(ON_ONE_LINE)
     return f"  {example['split']:<10}  {example['group']}  {text}"

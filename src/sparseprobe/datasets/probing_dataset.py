@@ -240,7 +240,7 @@ def _checked_labels(labels: pd.DataFrame, features: pd.DataFrame, n_examples: in
         if not np.isin(values, (1, 0, -1)).all():
             odd = values[~np.isin(values, (1, 0, -1))][0]
             raise DataError(
-                f"the binary feature {name!r} holds the label {odd!r}; labels are 1, 0, or -1 for not labelled"
+                f"the binary feature {name!r} holds the label {odd}; labels are 1, 0, or -1 for not labelled"
             )
         columns[name] = values.astype(np.int8)
     return pd.DataFrame(columns)

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from sparseprobe.datasets import ProbingDataset, load_dataset
+from sparseprobe.errors import DataError, InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tokenizers import Tokenizer
+
+
+def people(n: int = 12) -> list[dict[str, object]]:
+    """Sentences with a person and a place."""
+    records = []
+    for row in range(n):
+        name, place = f"Ann{row}", f"Bern{row}"
+        text = f"Then {name} went to {place} by train."
+        spans = [[text.index(name), text.index(name) + len(name), "PER"]]
+        spans.append([text.index(place), text.index(place) + len(place), "LOC"])
+        records.append({"body": text, "spans": spans, "document": f"d{row}"})
+    return records
+
+
+def span_texts(data: ProbingDataset, tokenizer: Tokenizer, feature: str, value: int) -> set[str]:
+    rows = data.examples[(data.labels[feature] == value).to_numpy()]
+    return {
+        tokenizer.decode(data.sequences[row.sequence][row.start : row.stop].tolist()).strip()
+        for row in rows.itertuples()
+    }
+
+
+@pytest.mark.parametrize("form", ["lists", "json", "dictionaries"])
+def test_each_span_is_an_example_of_its_label(tokenizer: Tokenizer, form: str, tmp_path: Path) -> None:
+    records = people()
+    if form == "json":
+        records = [record | {"spans": json.dumps(record["spans"])} for record in records]
+    if form == "dictionaries":
+        keys = ("start", "end", "label")
+        records = [
+            record | {"spans": [dict(zip(keys, span, strict=True)) for span in record["spans"]]} for record in records
+        ]
+    data = load_dataset(
+        "custom", source=pd.DataFrame(records), tokenizer=tokenizer, text_column="body", spans_column="spans"
+    )
+    assert data.settings["aggregate"] == "mean"
+    assert span_texts(data, tokenizer, "PER", 1) == {f"Ann{n}" for n in range(12)}
+    assert (
+        span_texts(data, tokenizer, "LOC", 1)
+        == span_texts(data, tokenizer, "PER", 0)
+        == {f"Bern{n}" for n in range(12)}
+    )
+
+
+def test_each_token_is_an_example_inside_or_outside(tokenizer: Tokenizer) -> None:
+    arguments = {"source": people(), "tokenizer": tokenizer, "text_column": "body", "spans_column": "spans"}
+    data = load_dataset("custom", unit="token", **arguments)
+    assert data.settings["aggregate"] == "none"
+    assert (data.examples["stop"] - data.examples["start"] == 1).all()
+    for sequence, rows in data.examples.groupby("sequence"):
+        ids = data.sequences[sequence]
+        inside = rows[(data.labels["PER"].loc[rows.index] == 1).to_numpy()]["start"]
+        assert tokenizer.decode(ids[inside.to_numpy()].tolist()).strip().startswith("Ann")
+        assert len(rows) == len(ids)
+
+
+def test_windows_of_the_context_keep_spans_in_place(families) -> None:
+    for family in ("byte_level", "byte_fallback"):
+        rust = families[family]
+        records = people()
+        for record in records:
+            shift = len(prefix := "and so on, " * 20)
+            record["body"] = prefix + str(record["body"])
+            record["spans"] = [[start + shift, stop + shift, label] for start, stop, label in record["spans"]]
+        data = load_dataset(
+            "custom",
+            source=records,
+            tokenizer=rust,
+            text_column="body",
+            spans_column="spans",
+            context=24,
+            min_positives=1,
+        )
+        assert data.sequences.lengths.max() == 24
+        assert span_texts(data, rust, "PER", 1) <= {f"Ann{n}" for n in range(12)}
+        counts = data.settings["counts"]
+        assert counts["spans"] == 24
+        assert data.n_examples == 24 - counts["spans_cut_by_the_context"] - counts["spans_inside_a_token"]
+        assert data.n_examples > 12
+
+
+def test_a_span_inside_a_token_is_dropped_or_covered(families) -> None:
+    rust = families["word_piece"]
+    whole = rust.encode("the school", add_special_tokens=False)
+    assert whole.tokens[0] == "the"
+    records = [{"text": "the school", "spans": [[0, 2, "x"], [4, 10, "y"]], "document": f"d{n}"} for n in range(6)]
+    records += [{"text": "the school", "spans": [[0, 3, "x"]], "document": f"e{n}"} for n in range(6)]
+    dropped = load_dataset("custom", source=records, tokenizer=rust, spans_column="spans")
+    assert dropped.settings["counts"]["spans_inside_a_token"] == 6
+    assert dropped.n_examples == 12
+    covered = load_dataset("custom", source=records, tokenizer=rust, spans_column="spans", partial="cover")
+    assert covered.n_examples == 18
+    assert span_texts(covered, rust, "x", 1) == {"the"}
+
+
+def test_tokens_of_a_dropped_span_are_not_labelled(families) -> None:
+    rust = families["word_piece"]
+    records = [
+        {"text": "the school", "spans": [[0, 2, 1]] if n % 2 else [[4, 10, 1]], "document": f"d{n}"} for n in range(12)
+    ]
+    data = load_dataset("custom", source=records, tokenizer=rust, spans_column="spans", unit="token")
+    assert list(data.labels) == ["spans"]
+    first = data.examples["start"] == 1
+    assert first.sum() == 6
+    assert span_texts(data, rust, "spans", 1) >= {"school"} - set(
+        rust.encode("school", add_special_tokens=False).tokens
+    )
+
+
+def test_several_label_columns_are_several_features(tokenizer: Tokenizer) -> None:
+    records = [
+        {"text": f"text {n} {m}", "polite": n % 2, "topic": ["sea", "war", "art"][m]}
+        for n in range(8)
+        for m in range(3)
+    ]
+    data = load_dataset("custom", source=records, tokenizer=tokenizer, label_column=["polite", "topic"])
+    assert list(data.labels) == ["polite", "topic=art", "topic=sea", "topic=war"]
+    assert (data.labels.sum() == [12, 8, 8, 8]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"spans_column": "none"}, DataError, "has no column 'none'"),
+        ({"spans_column": "spans", "unit": "word"}, UnknownNameError, "unknown unit 'word'"),
+        ({"spans_column": "spans", "partial": "keep"}, UnknownNameError, "unknown partial 'keep'"),
+        ({"label_column": None}, InputError, "say which column holds the labels"),
+    ],
+)
+def test_settings_that_do_not_fit_are_said(tokenizer: Tokenizer, arguments, error, message: str) -> None:
+    with pytest.raises(error, match=message):
+        load_dataset("custom", source=people(), tokenizer=tokenizer, text_column="body", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("spans", "message"),
+    [
+        ("[[0, 3", r"record 1: the column 'spans' holds '\[\[0, 3'; spans are written"),
+        ([[0, 3]], "spans are written"),
+        ([{"start": 0}], "spans are written"),
+        ([[0, 99, "x"]], r"record 1: the span \[0, 99\) is empty or outside its text"),
+        ([[0, 3, "x"]], "have the label 'x', so there is nothing to tell them from; use unit=\"token\""),
+        ([], "no span of the column 'spans' could be aligned"),
+    ],
+)
+def test_broken_spans_are_said_with_their_place(tokenizer: Tokenizer, spans, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_dataset("custom", source=[{"text": "the cat", "spans": spans}], tokenizer=tokenizer, spans_column="spans")

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from sparseprobe.datasets import ProbingDataset, Sequences, TokenizerRecord, check
+
+
+def make(n: int = 300, **changes) -> ProbingDataset:
+    parts = {
+        "name": "test",
+        "sequences": Sequences.of([[row, row + 1, 7] for row in range(n)]),
+        "examples": pd.DataFrame(
+            {
+                "sequence": range(n),
+                "start": 0,
+                "stop": 3,
+                "group": [f"d{row}" for row in range(n)],
+                "split": ["train", "validation", "test"] * (n // 3),
+            }
+        ),
+        "labels": pd.DataFrame({"a": np.arange(n) // 3 % 2}),
+        "features": pd.DataFrame({"name": ["a"], "description": "", "category": "", "kind": "binary"}),
+        "tokenizer": TokenizerRecord(name="t", fingerprint="f", bos="none", bos_id=None),
+    }
+    return ProbingDataset(**(parts | changes))
+
+
+def found(data: ProbingDataset) -> list[tuple[str, str, int]]:
+    table = check(data)
+    return list(zip(table["check"], table["level"], table["count"], strict=True))
+
+
+def test_good_data_gives_no_finding() -> None:
+    assert list(check(make()).columns) == ["check", "level", "feature", "count", "message"]
+    assert found(make()) == []
+
+
+def test_the_same_text_in_two_parts_is_found() -> None:
+    data = make()
+    ids = [list(ids) for ids in data.sequences]
+    ids[7] = ids[6]
+    ids[9] = ids[12]
+    assert (
+        found(replace(data, sequences=Sequences.of(ids)))
+        == [
+            ("duplicates", "error", 2),
+            ("label_conflicts", "error", 1),
+        ][: 1 + int(data.labels["a"][9] != data.labels["a"][12])]
+    )
+
+
+def test_identical_spans_with_two_labels_are_found() -> None:
+    data = make()
+    ids = [list(ids) for ids in data.sequences]
+    ids[0] = ids[3]
+    assert found(replace(data, sequences=Sequences.of(ids))) == [("label_conflicts", "error", 1)]
+
+
+def test_a_document_in_two_parts_is_found() -> None:
+    data = make()
+    leaky = replace(
+        data,
+        examples=data.examples.assign(group=["x", "x", *data.examples["group"][2:]]),
+        settings={"split_by": "example"},
+    )
+    assert found(leaky) == [("group_leakage", "error", 1)]
+
+
+def test_rare_and_lacking_classes_are_found() -> None:
+    rare = pd.DataFrame({"a": (np.arange(300) < 3).astype(int)})
+    assert found(make(labels=rare)) == [("class_balance", "warning", 3)]
+    lacking = pd.DataFrame({"a": (np.arange(300) % 3 == 0).astype(int)})
+    assert found(make(labels=lacking)) == [("class_balance", "error", 100), ("class_balance", "error", 200)]
+    few = make(60)
+    assert found(few) == [("class_balance", "note", 10), ("class_balance", "note", 10)]
+
+
+def test_what_was_left_out_is_said() -> None:
+    settings = {"counts": {"texts": 9, "spans_inside_a_token": 4}, "dropped_features": {"b": "b has 3 examples"}}
+    table = check(make(settings=settings))
+    assert table["message"].tolist() == [
+        "feature dropped: b has 3 examples",
+        "4 spans were left out because a boundary falls inside a token",
+    ]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from sparseprobe.datasets import TokenizerRecord, tokenising
+from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer, windows
+from sparseprobe.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXTS = ["The high school", "", "Ça coûte 12 €\r\n", "👨‍👩‍👧 ok", "a" * 300] * 220
+
+
+def test_a_batch_equals_one_by_one_and_the_plain_tokenizer(families) -> None:
+    for rust in families.values():
+        encoder = TextEncoder(TokenizerRecord.of(rust))
+        expected = [rust.encode(text, add_special_tokens=False).ids for text in TEXTS[:5]] * 220
+        assert [ids.tolist() for ids in encoder.encode_ids(TEXTS)] == expected
+        assert [encoded.ids.tolist() for encoded in encoder.encode(TEXTS)] == expected
+
+
+def test_the_state_of_the_users_tokenizer_plays_no_part_and_stays(tokenizer: Tokenizer) -> None:
+    used = Tokenizer.from_str(tokenizer.to_str())
+    used.enable_truncation(2)
+    used.enable_padding(length=9)
+    ids = next(TextEncoder(TokenizerRecord.of(used)).encode_ids(["The high school is near"]))
+    assert ids.tolist() == tokenizer.encode("The high school is near").ids
+    assert used.truncation is not None
+    assert len(used.encode("The high school is near").ids) == 9
+
+
+@pytest.mark.parametrize("family", ["byte_level", "byte_fallback", "word_piece"])
+def test_what_surrounds_a_text_is_what_the_tokenizer_itself_adds(families, family: str) -> None:
+    rust = families[family]
+    encoder = TextEncoder(TokenizerRecord.of(rust))
+    whole, front = encoder.surround(next(encoder.encode_ids(["the cat"])))
+    assert whole.tolist() == rust.encode("the cat", add_special_tokens=True).ids
+    assert front == (encoder.record.bos_id is not None)
+
+
+def test_bos_is_never_twice(tokenizer: Tokenizer) -> None:
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|endoftext|>")
+    encoder = TextEncoder(TokenizerRecord.of(fast, bos="add"))
+    for text in ("the cat", "<|endoftext|>the cat"):
+        whole, front = encoder.surround(next(encoder.encode_ids([text])))
+        assert (whole == 0).sum() == 1
+        assert whole[0] == 0
+        assert front == 1
+
+
+def test_windows_put_together_are_the_text() -> None:
+    ids = np.arange(23, dtype=np.int32)
+    pieces = windows(ids, 5, "all")
+    assert np.concatenate([piece for _, piece in pieces]).tolist() == ids.tolist()
+    assert [start for start, _ in pieces] == [0, 5, 10, 15, 20]
+    assert [piece.tolist() for _, piece in windows(ids, 5, "first")] == [[0, 1, 2, 3, 4]]
+    assert windows(ids[:0], 5, "first") == []
+    with pytest.raises(UnknownNameError, match="unknown choice of windows 'some'"):
+        windows(ids, 5, "some")
+
+
+def test_a_context_without_room_is_refused(families) -> None:
+    encoder = TextEncoder(TokenizerRecord.of(families["word_piece"]))
+    assert encoder.room(3) == 1
+    with pytest.raises(InputError, match="a context of 2 tokens leaves no room for text; set it to at least 3"):
+        encoder.room(2)
+
+
+def test_a_tokenizer_is_found_by_file_folder_shipped_name_and_object(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch
+) -> None:
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    (tmp_path / "models" / "demo-1").mkdir(parents=True)
+    fast.save_pretrained(tmp_path / "models" / "demo-1")
+    monkeypatch.setattr(tokenising, "MODELS", tmp_path / "models")
+    folder = tmp_path / "models" / "demo-1"
+    given = ["demo-1", folder, str(folder / "tokenizer.json"), fast, tokenizer, load_tokenizer(tokenizer)]
+    assert len({load_tokenizer(one).fingerprint for one in given}) == 1
+    assert load_tokenizer("demo-1").name == "demo-1"
+    with pytest.raises(InputError, match=r"no tokenizer '.*nowhere'.*shipped model \(demo-1\)"):
+        load_tokenizer(tmp_path / "nowhere")

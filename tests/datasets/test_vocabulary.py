@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from sparseprobe.datasets import TokenizerRecord
+from sparseprobe.datasets.vocabulary import FRAGMENT, label_vocabulary, token_texts
+
+SENTENCE = "the high school is near the living room"
+
+
+@pytest.mark.parametrize("family", ["byte_level", "byte_fallback", "word_piece", "unigram"])
+def test_token_texts_put_together_are_the_text(families, family: str) -> None:
+    rust = families[family]
+    texts = token_texts(TokenizerRecord.of(rust))
+    joined = "".join(texts[token] for token in rust.encode(SENTENCE, add_special_tokens=False).ids)
+    assert joined.strip() == SENTENCE
+
+
+def test_pieces_of_a_character_are_marked_and_whole_ones_are_not(families) -> None:
+    rust = families["byte_level"]
+    texts = token_texts(TokenizerRecord.of(rust))
+    pieces = [texts[token] for token in rust.encode("\U0001f996").ids]
+    assert len(pieces) > 1
+    assert all(FRAGMENT in piece for piece in pieces)
+    assert not any(FRAGMENT in texts[token] for token in rust.encode(SENTENCE).ids)
+
+
+def test_a_table_entry_is_the_property_of_the_tokens_text(families) -> None:
+    record = TokenizerRecord.of(families["byte_level"])
+    table = label_vocabulary(record, [lambda text: text.startswith(" "), lambda text: None])
+    for token, text in enumerate(token_texts(record)):
+        assert table[token].tolist() == [int(text.startswith(" ")) if text else -1, -1]
