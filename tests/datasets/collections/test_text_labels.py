@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sparseprobe.datasets import TokenizerRecord, load_dataset
+from sparseprobe.datasets.collections import COLLECTIONS
 from sparseprobe.datasets.collections.natural_language import LANGUAGES
 from sparseprobe.datasets.collections.text_labels import label_columns
 from sparseprobe.datasets.readers import read_records
@@ -129,3 +130,23 @@ def test_code_of_real_projects(tokenizer: Tokenizer, shared_data: Path) -> None:
     apache = [ids for ids in data.sequences if "Licensed to the Apache" in tokenizer.decode(ids.tolist())]
     assert len(apache) < 0.02 * len(data.sequences)
     assert np.isin(data.labels.to_numpy(), (0, 1)).all()
+
+
+@pytest.mark.parametrize("name", ["natural_language", "programming_language", "data_source"])
+def test_the_shipped_texts_have_every_feature_of_the_paper(tokenizer: Tokenizer, name: str) -> None:
+    data = load_dataset(name, tokenizer=tokenizer)
+    assert data.features["name"].tolist() == list(COLLECTIONS[name].features)
+    assert data.settings["dropped_features"] == {}
+    assert data.settings["counts"]["texts_repeated"] == 0
+    for part in ("train", "validation", "test"):
+        labels = data.labels[data.examples["split"] == part]
+        assert (labels.sum() >= 3).all()
+
+
+@pytest.mark.shared_data
+def test_registers_of_real_text(tokenizer: Tokenizer, shared_data: Path) -> None:
+    records = [record for _, record in read_records(shared_data / "registers.jsonl.zst")]
+    source = [{**record, "text": record["text"][:80]} for record in records]
+    data = load_dataset("data_source", source=source, tokenizer=tokenizer, document_column="text")
+    assert len(data.features) >= 6
+    assert (data.labels["pubmed_abstract"] == 1).sum() > 1500

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sparseprobe.datasets.collections.collection import Collection
 from sparseprobe.datasets.collections.custom import CUSTOM
+from sparseprobe.datasets.collections.data_source import DATA_SOURCE
 from sparseprobe.datasets.collections.natural_language import NATURAL_LANGUAGE
 from sparseprobe.datasets.collections.plain_text import PLAIN_TEXT
 from sparseprobe.datasets.collections.programming_language import PROGRAMMING_LANGUAGE
@@ -19,5 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["COLLECTIONS", "Collection"]
 
 COLLECTIONS: Mapping[str, Collection] = {
-    collection.name: collection for collection in (NATURAL_LANGUAGE, PROGRAMMING_LANGUAGE, PLAIN_TEXT, CUSTOM)
+    collection.name: collection
+    for collection in (NATURAL_LANGUAGE, PROGRAMMING_LANGUAGE, DATA_SOURCE, PLAIN_TEXT, CUSTOM)
 }
