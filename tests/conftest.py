@@ -23,11 +23,12 @@ SHAPE = {
 GROUPED = {**SHAPE, "num_key_value_heads": 2, "head_dim": 8}
 GPT = {"n_embd": 16, "n_inner": 24, "n_layer": 3, "n_head": 4, "vocab_size": VOCABULARY, "n_positions": CONTEXT}
 FALCON = {key: SHAPE[key] for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")}
+ROTARY = {"rope_type": "default", "rope_theta": 10_000.0, "partial_rotary_factor": 0.5}
 SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
 #: name -> (model class, config)
 ARCHITECTURES = {
-    "gpt_neox": (hf.GPTNeoXForCausalLM, hf.GPTNeoXConfig(**SHAPE)),
+    "gpt_neox": (hf.GPTNeoXForCausalLM, hf.GPTNeoXConfig(**SHAPE, rope_parameters=ROTARY)),
     "gpt2": (hf.GPT2LMHeadModel, hf.GPT2Config(**GPT)),
     "opt": (hf.OPTForCausalLM, hf.OPTConfig(**SHAPE, ffn_dim=24, word_embed_proj_dim=16)),
     "bloom": (hf.BloomForCausalLM, hf.BloomConfig(hidden_size=16, n_layer=3, n_head=4, vocab_size=VOCABULARY)),
