@@ -1,0 +1,39 @@
+"""The columns of the tables about neurons: name, dtype, and one sentence each."""
+
+from __future__ import annotations
+
+from sparseprobe.experiments.schema import Column
+
+ABLATION = (
+    Column("model", "str", "The model that was run."),
+    Column("collection", "str", "The dataset whose text it was run on."),
+    Column("neurons", "object", "The neurons changed together (list of names such as L3.N609)."),
+    Column("value", "str", "What they were set to: a number, mean, mean(feature=label), resampled, or x and a factor."),
+    Column("feature", "str", "The feature whose label chooses the text; null for all text."),
+    Column("label", "Int8", "Text of examples with this label, 1 or 0; null for all text."),
+    Column("seed", "int64", "Seed of every random draw behind the row."),
+    Column("n_groups", "int64", "Groups (documents) with such text."),
+    Column("n_tokens", "int64", "Positions with a loss; one that lies in two examples counts twice."),
+    Column("loss", "float64", "Next-token loss of the model as it is, nats per token, mean over groups."),
+    Column("loss_ablated", "float64", "The same with the neurons changed."),
+    Column("change", "float64", "loss_ablated - loss; above zero the neurons helped."),
+    Column("change_low", "float64", "Lower end of its 95 % interval, from paired resamples of whole groups."),
+    Column("change_high", "float64", "Upper end of that interval."),
+    Column("n_controls", "int64", "Random sets of the same layers and similar mean activation, changed alike."),
+    Column("control_change", "float64", "Mean change over these sets; NaN without any."),
+    Column("control_low", "float64", "Lower end of the 95 % interval of control_change."),
+    Column("control_high", "float64", "Upper end of that interval."),
+)
+SPECIFICITY = (
+    Column("neurons", "object", "The neurons changed together (list of names)."),
+    Column("value", "str", "What they were set to."),
+    Column("feature", "str", "The feature in question."),
+    Column("change", "float64", "Change of loss on text with the feature, nats per token."),
+    Column("change_low", "float64", "Lower end of its 95 % interval."),
+    Column("change_high", "float64", "Upper end of its 95 % interval."),
+    Column("change_elsewhere", "float64", "Change of loss on text without it."),
+    Column("ratio", "float64", "change / |change_elsewhere|; infinite if nothing changes elsewhere."),
+    Column("control_change", "float64", "What matched random neurons change on text with the feature."),
+    Column("control_low", "float64", "Lower end of its 95 % interval."),
+    Column("specific", "bool", "change_low above 0, ratio at least 3, and not so for the matched random neurons."),
+)
