@@ -20,15 +20,23 @@ import pandas as pd
 
 from sparseprobe import provenance
 from sparseprobe.activations import Activations, extract
+from sparseprobe.activations.layer_choice import choose_layers
 from sparseprobe.artefacts import read_yaml, write_json, write_table, write_yaml
 from sparseprobe.datasets import ProbingDataset, load_dataset
 from sparseprobe.errors import DataError, StorageError, UnknownNameError
 from sparseprobe.experiments import PAPER_K, single_neurons, sweep
-from sparseprobe.models import load_model
+from sparseprobe.experiments.layer_task import Examples, checked_ks
+from sparseprobe.models import LanguageModel, load_model
 from sparseprobe.progress import SILENT, Progress
+from sparseprobe.selection import selection_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sparseprobe.activations.aggregation import Aggregation
+    from sparseprobe.activations.precision import Precision
+    from sparseprobe.models import Site
+    from sparseprobe.models.loading import DTypeName
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,9 @@ class RunSpec:
     """A saved dataset's folder, or a collection that is built from the shipped texts."""
     layers: str | list[int] = "all"
     """`all`, one layer, a range `0:4`, or a list."""
-    site: str = "mlp"
+    site: Site = "mlp"
     """Where in the model: `mlp`, `mlp_pre`, `residual`, `attention`."""
-    aggregate: str | None = None
+    aggregate: Aggregation | None = None
     """`none`, `mean`, `max`, `last`; what the dataset recommends if not given."""
     selection: str = "adaptive"
     """How the k neurons are chosen."""
@@ -59,9 +67,9 @@ class RunSpec:
     """Seed of every random draw."""
     device: str | None = None
     """Where the model runs; an accelerator if there is one."""
-    model_dtype: str = "float32"
+    model_dtype: DTypeName = "float32"
     """Number type of the model's weights."""
-    dtype: str = "float16"
+    dtype: Precision = "float16"
     """Number type of the stored activations."""
     memory: str | None = None
     """Upper bound for extraction's buffers, as `4GB`."""
@@ -102,10 +110,15 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
         SparseProbeError: any setting that cannot be used; nothing that was done before is lost.
     """
     folder = Path(out)
-    _claim(folder, spec)
     started = provenance.now()
+    _refuse_another(folder, spec)
     model = load_model(spec.model, device=spec.device, dtype=spec.model_dtype)
     data = _dataset(folder / "dataset", spec, model.tokenizer)
+    _refuse_early(spec, model, data)
+    if not (folder / "spec.yaml").exists():
+        write_yaml(folder / "spec.yaml", asdict(spec))
+    if not (folder / "dataset").exists():
+        data.save(folder / "dataset")
     activations = extract(
         model,
         data,
@@ -139,7 +152,13 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
         tables / "neurons.parquet",
         activations,
         lambda layer: single_neurons(
-            activations, data, features=spec.features, layers=[layer], keep=spec.keep, seed=spec.seed
+            activations,
+            data,
+            features=spec.features,
+            layers=[layer],
+            keep=spec.keep,
+            seed=spec.seed,
+            preset=spec.preset,
         ),
         label="single neurons",
         progress=progress,
@@ -160,11 +179,10 @@ def resume(folder: str | Path, *, progress: Progress = SILENT) -> Run:
     return run(RunSpec.from_yaml(spec), folder, progress=progress)
 
 
-def _claim(folder: Path, spec: RunSpec) -> None:
-    """Write the settings, or see that they are the ones that the folder has already."""
+def _refuse_another(folder: Path, spec: RunSpec) -> None:
+    """See that the folder is new, or belongs to a run with the same settings."""
     path = folder / "spec.yaml"
     if not path.exists():
-        write_yaml(path, asdict(spec))
         return
     before = RunSpec.from_yaml(path)
     changed = [name for name, value in asdict(spec).items() if value != getattr(before, name)]
@@ -177,13 +195,16 @@ def _claim(folder: Path, spec: RunSpec) -> None:
 
 def _dataset(folder: Path, spec: RunSpec, tokenizer: Any) -> ProbingDataset:
     if folder.exists():
-        data = ProbingDataset.load(folder)
-    else:
-        data = load_dataset(spec.dataset, tokenizer=tokenizer, preset=spec.preset, seed=spec.seed)
-        data.save(folder)
-    if tokenizer is not None:
-        data.require_tokenizer(tokenizer)
-    return data
+        return load_dataset(folder, tokenizer=tokenizer)
+    return load_dataset(spec.dataset, tokenizer=tokenizer, preset=spec.preset, seed=spec.seed)
+
+
+def _refuse_early(spec: RunSpec, model: LanguageModel, data: ProbingDataset) -> None:
+    """See that every later stage will take these settings, before the first one begins."""
+    selection_named(spec.selection, preset=spec.preset)
+    widths = {layer: model.width(spec.site, layer) for layer in choose_layers(spec.layers, model.n_layers)}
+    checked_ks(PAPER_K if spec.k is None else spec.k, widths, PAPER_K)
+    Examples.of(data, spec.features, seed=spec.seed, preset=spec.preset)
 
 
 def _by_layer(

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     flags = [name for name in given if name in FLAGS]
     debug = "--debug" in flags
-    warnings.formatwarning = _one_line
+    warnings.showwarning = _one_line
     try:
         app(args=[*flags, *(name for name in given if name not in FLAGS)], prog_name="sparseprobe")
     except SparseProbeError as error:
@@ -72,5 +72,5 @@ def _explain(sentence: str, *, debug: bool) -> None:
     raise SystemExit(2)
 
 
-def _one_line(message: Warning | str, *_: object) -> str:
-    return f"warning: {message}\n"
+def _one_line(message: Warning | str, *_: object, **__: object) -> None:
+    Console(stderr=True).print(f"warning: {message}", highlight=False, markup=False, soft_wrap=True)

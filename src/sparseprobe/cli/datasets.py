@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+import sparseprobe as sp
 from sparseprobe.cli.run import names
 from sparseprobe.cli.show import Show
-from sparseprobe.datasets import ProbingDataset, build, check, list_collections
 from sparseprobe.errors import InputError
 
 app = typer.Typer()
@@ -24,9 +24,12 @@ Folder = Annotated[Path, typer.Argument(help="A saved dataset.")]
 def list_datasets(context: typer.Context) -> None:
     """The feature collections, and whether texts for them ship with the package."""
     show: Show = context.obj
+    from sparseprobe.datasets import list_collections
+
     rows = list_collections()
     if not show.json:
-        rows = [{**row, "features": len(row["features"]), "presets": ", ".join(row["presets"])} for row in rows]
+        shown = ("name", "features", "aggregate", "shipped_texts", "description")
+        rows = [{name: row[name] for name in shown} | {"features": len(row["features"])} for row in rows]
     show.rows(rows)
 
 
@@ -59,6 +62,8 @@ def build_dataset(
         "document_column": document_column,
     }
     given = {name: value for name, value in columns.items() if value is not None} | _settings(settings or [])
+    from sparseprobe.datasets import build
+
     data = build(name, source, tokenizer, preset=preset, seed=seed, bos=bos, **given)  # type: ignore[arg-type]
     data.save(out)
     show.rows(_features(data), title=str(out))
@@ -73,7 +78,7 @@ def show_dataset(
 ) -> None:
     """The features of a dataset with their counts, or examples of one feature with the labelled span marked."""
     show: Show = context.obj
-    data = ProbingDataset.load(folder)
+    data = sp.ProbingDataset.load(folder)
     if feature is None:
         show.rows(_features(data), title=f"{data.name}: {data.n_examples:,} examples, {data.n_tokens:,} tokens")
     else:
@@ -89,16 +94,18 @@ def check_dataset(
 ) -> None:
     """What could make the scores mean something else: balance, duplicates, leakage, conflicting labels."""
     show: Show = context.obj
-    findings = check(ProbingDataset.load(folder))
+    from sparseprobe.datasets import check
+
+    findings = check(sp.ProbingDataset.load(folder))
     if findings.empty and not show.json:
         show.text("no findings")
     else:
-        show.rows(findings.to_dict("records"))
+        show.frame(findings)
     if strict and not findings.empty:
         raise typer.Exit(1)
 
 
-def _features(data: ProbingDataset) -> list[dict[str, Any]]:
+def _features(data: sp.ProbingDataset) -> list[dict[str, Any]]:
     split = data.examples["split"]
     rows = []
     for feature in data.features.itertuples():

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+import sparseprobe as sp
 from sparseprobe.cli.run import show_run
 from sparseprobe.cli.show import Show
-from sparseprobe.runs import RunSpec, run
 
 app = typer.Typer()
 
@@ -27,6 +27,6 @@ def demo(
     finished = []
     for collection in COLLECTIONS:
         show.note(f"{collection}: {MODEL}, all layers, into {out / collection}")
-        finished.append(run(RunSpec(model=MODEL, dataset=collection), out / collection, progress=show.progress))
+        finished.append(sp.run(sp.RunSpec(model=MODEL, dataset=collection), out / collection, progress=show.progress))
     for one in finished:
         show_run(show, one)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+import sparseprobe as sp
 from sparseprobe.cli.show import Show
-from sparseprobe.models import load_model, shipped_models, shipped_path
 
 app = typer.Typer()
 models = typer.Typer(no_args_is_help=True, help="The shipped models, and the shape of any model.")
@@ -17,12 +17,16 @@ app.add_typer(models, name="models")
 @models.command(name="list")
 def list_models(context: typer.Context) -> None:
     """The models that ship with the package; each folder holds a model card."""
+    from sparseprobe.models import shipped_models
+
     show: Show = context.obj
     show.rows([_row(name) for name in shipped_models()])
 
 
 def _row(name: str) -> dict[str, Any]:
-    model, folder = load_model(name, device="cpu"), shipped_path(name)
+    from sparseprobe.models import shipped_path
+
+    model, folder = sp.load_model(name, device="cpu"), shipped_path(name)
     files = [] if folder is None else [path for path in folder.iterdir() if path.is_file()]
     return {
         "name": model.name,
@@ -43,7 +47,7 @@ def show_model(
 ) -> None:
     """A model's shape, and the module names of each layer's neurons."""
     show: Show = context.obj
-    model = load_model(name, device="cpu")
+    model = sp.load_model(name, device="cpu")
     if not show.json:
         show.record(
             {
@@ -57,16 +61,28 @@ def show_model(
                 "non_embedding": model.n_non_embedding,
             }
         )
-    show.rows(
-        [
-            {
-                "layer": index,
-                "neurons": model.width("mlp", index),
-                "mlp_in": layer.mlp_in,
-                "mlp_gate": layer.mlp_gate,
-                "mlp_out": layer.mlp_out,
-                "attention_out": layer.attention_out,
-            }
-            for index, layer in enumerate(model.layers)
-        ]
-    )
+    rows = [
+        {
+            "layer": index,
+            "neurons": model.width("mlp", index),
+            "mlp_in": layer.mlp_in,
+            "mlp_gate": layer.mlp_gate,
+            "mlp_out": layer.mlp_out,
+            "attention_out": layer.attention_out,
+        }
+        for index, layer in enumerate(model.layers)
+    ]
+    if show.json:
+        show.rows(rows)
+    else:
+        for pattern in dict.fromkeys(tuple(_pattern(row).items()) for row in rows):
+            show.record(dict(pattern))
+
+
+def _pattern(row: dict[str, Any]) -> dict[str, Any]:
+    """A layer's modules with a star in place of its number, so that layers of one kind are shown once."""
+    names = {name: value for name, value in row.items() if name != "layer"}
+    return {
+        name: value.replace(f".{row['layer']}.", ".*.") if isinstance(value, str) else value
+        for name, value in names.items()
+    }

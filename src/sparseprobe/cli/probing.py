@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sparseprobe.activations import Activations, extract
+import sparseprobe as sp
 from sparseprobe.artefacts import write_table
 from sparseprobe.cli.run import names, parse_k
 from sparseprobe.cli.show import Show
-from sparseprobe.datasets import ProbingDataset
-from sparseprobe.experiments import PAPER_K, single_neurons, sweep
-from sparseprobe.models import load_model
 
 app = typer.Typer()
 
@@ -40,18 +37,11 @@ def extract_command(
 ) -> None:
     """Run a model over a dataset and keep the activations at the labelled positions."""
     show: Show = context.obj
-    data = ProbingDataset.load(dataset)
-    activations = extract(
-        load_model(model, device=device, dtype=model_dtype),
-        data,
-        layers=layers,
-        site=site,
-        aggregate=aggregate or data.settings.get("aggregate", "none"),
-        dtype=dtype,
-        memory=memory,
-        out=out,
-        progress=show.progress,
-    )
+    data = sp.ProbingDataset.load(dataset)
+    given: dict[str, Any] = {"layers": layers, "site": site, "dtype": dtype, "memory": memory}
+    given["aggregate"] = aggregate or data.settings.get("aggregate", "none")
+    loading: dict[str, Any] = {"device": device, "dtype": model_dtype}
+    activations = sp.extract(sp.load_model(model, **loading), data, **given, out=out, progress=show.progress)
     rows = [
         {"layer": layer, "examples": activations.n_examples, "width": activations.width(layer)}
         for layer in activations.layers
@@ -73,11 +63,11 @@ def sweep_command(
 ) -> None:
     """k-sparse probes for every feature, layer and k."""
     show: Show = context.obj
-    table = sweep(
-        Activations.open(stored),
-        ProbingDataset.load(dataset),
+    table = sp.sweep(
+        sp.Activations.open(stored),
+        sp.ProbingDataset.load(dataset),
         selection=selection,
-        k=PAPER_K if k is None else parse_k(k),
+        k=parse_k(k) or sp.PAPER_K,
         features=names(features),
         preset=preset,
         seed=seed,
@@ -85,7 +75,7 @@ def sweep_command(
     )
     write_table(out, table)
     columns = ["feature", "layer", "k", "f1", "f1_low", "f1_high", "control_f1"]
-    show.rows(table[columns].to_dict("records"), title=str(out))
+    show.frame(table[columns], title=str(out))
 
 
 @app.command(name="neurons")
@@ -100,9 +90,9 @@ def neurons_command(
 ) -> None:
     """One probe for every single neuron and feature; the best of each layer are kept."""
     show: Show = context.obj
-    table = single_neurons(
-        Activations.open(stored),
-        ProbingDataset.load(dataset),
+    table = sp.single_neurons(
+        sp.Activations.open(stored),
+        sp.ProbingDataset.load(dataset),
         features=names(features),
         keep=keep,
         seed=seed,
@@ -111,4 +101,4 @@ def neurons_command(
     write_table(out, table)
     best = table.loc[table.groupby("feature")["f1_validation"].idxmax()]
     columns = ["feature", "layer", "neuron", "f1", "f1_low", "f1_high", "control_f1"]
-    show.rows(best[columns].to_dict("records"), title=str(out))
+    show.frame(best[columns], title=str(out))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import sparseprobe as sp
 from sparseprobe.cli.show import Show
 from sparseprobe.errors import InputError
-from sparseprobe.experiments import best_neurons
-from sparseprobe.runs import Run, RunSpec, resume, run
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
 
 app = typer.Typer()
 
@@ -58,9 +60,9 @@ def run_command(
     given = {name: value for name, value in given.items() if value is not None}
     if spec is None and not {"model", "dataset"} <= given.keys():
         raise InputError("a run needs --model and --dataset, or a SPEC.yaml that names them")
-    asked = RunSpec(**given) if spec is None else replace(RunSpec.from_yaml(spec), **given)
+    asked = sp.RunSpec(**given) if spec is None else replace(sp.RunSpec.from_yaml(spec), **given)
     show: Show = context.obj
-    show_run(show, _with_way_on(show, out, lambda: run(asked, out, progress=show.progress)))
+    show_run(show, _with_way_on(show, out, lambda: sp.run(asked, out, progress=show.progress)))
 
 
 @app.command(name="resume")
@@ -70,14 +72,37 @@ def resume_command(
 ) -> None:
     """Finish a run that stopped, with the settings that it was started with."""
     show: Show = context.obj
-    show_run(show, _with_way_on(show, folder, lambda: resume(folder, progress=show.progress)))
+    show_run(show, _with_way_on(show, folder, lambda: sp.resume(folder, progress=show.progress)))
 
 
-def show_run(show: Show, finished: Run) -> None:
+def show_run(show: Show, finished: sp.Run) -> None:
     """For each feature the best neuron, its score with interval and control, and how the score grows with k."""
-    table = best_neurons(finished.neurons, finished.sweep)
-    show.rows(table.to_dict("records"), title=str(finished.folder))
+    validated = finished.neurons["f1_validation"].notna().any()
+    table = sp.best_neurons(finished.neurons, finished.sweep, choose_by="f1_validation" if validated else "f1")
+    if show.json:
+        show.frame(table)
+        return
+    show.rows(
+        [_summary(row) for row in table.to_dict("records")], title=f"{finished.folder}: best single neuron, F1 on test"
+    )
+    chosen = "validation" if validated else "the test scores shown, as in the paper"
+    show.note(f"chosen by {chosen}; 95 % intervals; control: permuted labels; k=: F1 of k neurons in the best layer")
     show.note(f"run folder: {finished.folder.resolve()}")
+
+
+def _summary(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    """A row of the table for people: one column for a score and its interval, short names for the sweep."""
+    by_k = {
+        str(name).removeprefix("f1 (").removesuffix(")"): value for name, value in row.items() if "(k=" in str(name)
+    }
+    return {
+        "feature": row["feature"],
+        "neuron": row["neuron"],
+        "F1": f"{row['f1']:.3f}",
+        "interval": f"{row['f1_low']:.2f}-{row['f1_high']:.2f}",
+        "control": f"{row['control_f1']:.2f}",
+        **{name: f"{value:.2f}" for name, value in by_k.items()},
+    }
 
 
 def names(text: str | None) -> list[str] | None:
@@ -99,9 +124,9 @@ def parse_k(text: str | None) -> list[int] | None:
     return [int(part) for part in parts]
 
 
-def _with_way_on(show: Show, folder: Path, work: Any) -> Run:
+def _with_way_on(show: Show, folder: Path, work: Any) -> sp.Run:
     try:
-        finished: Run = work()
+        finished: sp.Run = work()
     except KeyboardInterrupt:
         show.note(f"stopped; `sparseprobe resume {folder}` goes on from here")
         raise typer.Exit(130) from None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +18,13 @@ from sparseprobe.progress import SILENT, Progress
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
+
+SHORT = 20
+"""Cells of up to so many characters are kept on one line."""
+PIPED_WIDTH = 160
+"""Columns of a table that does not go to a terminal."""
+
 
 @dataclass(frozen=True)
 class Show:
@@ -23,7 +32,7 @@ class Show:
 
     json: bool = False
     quiet: bool = False
-    out: Console = field(default_factory=Console)
+    out: Console = field(default_factory=lambda: Console(width=None if sys.stdout.isatty() else PIPED_WIDTH))
     err: Console = field(default_factory=lambda: Console(stderr=True))
 
     @property
@@ -48,20 +57,33 @@ class Show:
         if not rows:
             self.text("nothing to show")
             return
-        table = Table(title=title, title_justify="left", header_style="bold")
+        table = Table(
+            title=title,
+            title_justify="left",
+            header_style="bold",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+        )
         for name in rows[0]:
-            numeric = all(isinstance(row[name], int | float) or row[name] is None for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
+            cells = [_cell(row[name]) for row in rows]
+            numeric = all(cell[0].isdigit() or cell == "-" for cell in cells if cell)
+            short = max(map(len, cells)) <= SHORT
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
         for row in rows:
             table.add_row(*(_cell(value) for value in row.values()))
         self.out.print(table)
+
+    def frame(self, table: pd.DataFrame, *, title: str | None = None) -> None:
+        """A result that is a DataFrame, one row a row."""
+        self.rows([{str(name): value for name, value in row.items()} for row in table.to_dict("records")], title=title)
 
     def record(self, record: Mapping[str, Any]) -> None:
         """A result that is one object; with `--json` that object."""
         if self.json:
             self.out.print_json(json.dumps(_plain(record), ensure_ascii=False))
             return
-        table = Table(show_header=False)
+        table = Table(show_header=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for name, value in record.items():
             table.add_row(name, _cell(value))
         self.out.print(table)

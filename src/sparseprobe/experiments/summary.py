@@ -6,12 +6,9 @@ and control. So nothing shown was chosen by what is shown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from sparseprobe.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SHOWN_K = (1, 4, 16, 64, 256)
 
@@ -55,5 +52,6 @@ def _best(table: pd.DataFrame, keys: list[str], choose_by: str) -> pd.DataFrame:
             'or say choose_by="f1" to choose on test as the paper does'
         )
     order = table.sort_values(choose_by, ascending=False, kind="stable", na_position="last")
-    best = order.drop_duplicates(keys)
-    return best.sort_index()
+    best = order.drop_duplicates(keys).set_index(keys)
+    as_they_came = pd.MultiIndex.from_frame(table[keys].drop_duplicates())
+    return best.loc[as_they_came].reset_index()
