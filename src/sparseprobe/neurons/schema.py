@@ -37,3 +37,15 @@ SPECIFICITY = (
     Column("control_low", "float64", "Lower end of its 95 % interval."),
     Column("specific", "bool", "change_low above 0, ratio at least 3, and not so for the matched random neurons."),
 )
+WEIGHTS = (
+    Column("layer", "int64", "The layer, counted from 0."),
+    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    Column("norm_in", "float64", "Length of its input weights; in a gated MLP of the linear factor's."),
+    Column("bias_in", "float64", "Its input bias; NaN if the model has none."),
+    Column("norm_in_bias", "float64", "norm_in * bias_in."),
+    Column("norm_out", "float64", "Length of its output weights."),
+    Column("cos_in_out", "float64", "Cosine of input and output weights."),
+    Column("norm_gate", "float64", "Length of its gate weights; NaN in a plain MLP."),
+    Column("bias_gate", "float64", "Its gate bias; NaN if there is none."),
+    Column("cos_gate_in", "float64", "Cosine of gate and input weights; NaN in a plain MLP."),
+)
