@@ -1,0 +1,143 @@
+"""The main job from the shell: a file of texts becomes a run folder, and a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from sparseprobe import runs
+from sparseprobe.experiments import NEURONS, SWEEP, check_table
+
+OPTIONS = ("--k", "1,2,4", "--keep", "5", "--quiet")
+
+
+def without_time(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path).drop(columns="seconds")
+
+
+def test_a_run_folder_holds_everything_with_the_schemas(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    done = command("run", "--model", model_folder, "--dataset", dataset, "--out", out, *OPTIONS)
+    assert done.code == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        "activations",
+        "dataset",
+        "provenance.json",
+        "spec.yaml",
+        "tables",
+    ]
+    sweep, neurons = (pd.read_parquet(out / "tables" / f"{name}.parquet") for name in ("sweep", "neurons"))
+    assert list(sweep.columns) == [column.name for column in SWEEP]
+    check_table(neurons, NEURONS)
+    assert len(sweep) == 3 * 2 * 3  # features, layers, k
+    assert len(neurons) == 3 * 2 * 5  # features, layers, kept
+    assert yaml.safe_load((out / "spec.yaml").read_text())["k"] == [1, 2, 4]
+    record = json.loads((out / "provenance.json").read_text())
+    assert record["packages"]["sparseprobe"]
+    assert sum(record["dataset"]["examples"].values()) == 120
+    for label in ("de", "en", "fr"):
+        assert label in done.out
+
+
+def test_json_gives_rows_for_machines(command: Any, dataset: Path, model_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = command("run", "--json", "--model", model_folder, "--dataset", dataset, "--out", out, *OPTIONS)
+    rows = json.loads(done.out)
+    assert [row["feature"] for row in rows] == ["de", "en", "fr"]
+    assert all(0 <= row["f1_low"] <= row["f1"] <= row["f1_high"] <= 1 for row in rows)
+
+
+@pytest.mark.parametrize("fails_at", ["activations", "sweep", "single_neurons"])
+def test_a_run_that_was_stopped_goes_on_and_gives_the_same(
+    command: Any,
+    dataset: Path,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fails_at: str,
+) -> None:
+    given = ("--model", model_folder, "--dataset", dataset, *OPTIONS)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert command("run", *given, "--out", whole).code == 0
+    name = "extract" if fails_at == "activations" else fails_at
+    calls = []
+
+    def stops_on_the_second_layer(*arguments: Any, **options: Any) -> Any:
+        calls.append(options)
+        if name == "extract" or len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    real = getattr(runs, name)
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, name, stops_on_the_second_layer)
+        assert command("run", *given, "--out", broken).code == 130
+    assert not (broken / "tables" / "neurons.parquet").exists()
+    assert command("resume", broken, "--quiet").code == 0
+    for table in ("sweep.parquet", "neurons.parquet"):
+        pd.testing.assert_frame_equal(without_time(broken / "tables" / table), without_time(whole / "tables" / table))
+    assert sorted(path.name for path in (broken / "tables").iterdir()) == ["neurons.parquet", "sweep.parquet"]
+
+
+def test_a_spec_file_asks_for_the_same_run_as_options(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    spec = tmp_path / "asked.yaml"
+    spec.write_text(yaml.safe_dump({"model": str(model_folder), "dataset": str(dataset), "k": [1, 2, 4], "keep": 5}))
+    assert command("run", spec, "--out", tmp_path / "a", "--quiet").code == 0
+    assert command("run", "--model", model_folder, "--dataset", dataset, "--out", tmp_path / "b", *OPTIONS).code == 0
+    for table in ("sweep.parquet", "neurons.parquet"):
+        pd.testing.assert_frame_equal(
+            without_time(tmp_path / "a" / "tables" / table), without_time(tmp_path / "b" / "tables" / table)
+        )
+
+
+def test_the_stages_one_by_one_give_the_tables_of_a_run(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    acts, sweep, neurons = tmp_path / "acts", tmp_path / "sweep.parquet", tmp_path / "neurons.parquet"
+    assert command("extract", "--model", model_folder, "--dataset", dataset, "--out", acts, "--quiet").code == 0
+    stored = ("--activations", acts, "--dataset", dataset, "--quiet")
+    assert command("sweep", *stored, "--out", sweep, "--k", "1,2,4").code == 0
+    assert command("neurons", *stored, "--out", neurons, "--keep", "5").code == 0
+    run = tmp_path / "run"
+    assert command("run", "--model", model_folder, "--dataset", dataset, "--out", run, *OPTIONS).code == 0
+    for table, keys in ((sweep, ["feature", "layer", "k"]), (neurons, ["feature", "layer", "neuron"])):
+        one, other = (
+            without_time(path).sort_values(keys, ignore_index=True) for path in (table, run / "tables" / table.name)
+        )
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_the_papers_preset_has_one_split_and_says_that_it_chose_on_test(
+    command: Any, texts: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    dataset, out = tmp_path / "paper", tmp_path / "run"
+    built = (
+        "--source",
+        texts,
+        "--tokenizer",
+        model_folder,
+        "--out",
+        dataset,
+        "--preset",
+        "paper",
+        "--set",
+        "context=64",
+    )
+    assert command("datasets", "build", "custom", *built).code == 0
+    done = command(
+        "run", "--model", model_folder, "--dataset", dataset, "--out", out, "--preset", "paper", "--k", "1,2"
+    )
+    assert done.code == 0
+    assert "as in the paper" in done.err
+    sweep = pd.read_parquet(out / "tables" / "sweep.parquet")
+    assert sweep["f1_validation"].isna().all()
+    assert set(sweep["n_test"]) == {36}
