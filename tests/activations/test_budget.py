@@ -1,0 +1,82 @@
+"""Sizes from a memory budget."""
+
+import numpy as np
+import pytest
+import torch
+import transformers as hf
+
+from sparseprobe.activations import budget, extract
+from sparseprobe.activations.budget import fit_to_memory, forward_bytes, held_bytes, parse_bytes
+from sparseprobe.errors import InputError, ResourceError
+from sparseprobe.models import LanguageModel
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("4GB", 4e9), ("500 mb", 5e8), ("2GiB", 2**31), ("0.5KB", 500), (123, 123), ("7B", 7)]
+)
+def test_sizes(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "lots", "4 gigs", "-1GB", None])
+def test_what_is_not_a_size(text):
+    with pytest.raises(InputError, match="is not a size: write for example '4GB'"):
+        parse_bytes(text)
+
+
+def fit(model, **changes):
+    settings = {"row_bytes": 1000, "longest": 32, "tokens_per_row": 32.0, "batch_tokens": 4096, "memory": None}
+    return fit_to_memory(model, **{**settings, **changes})
+
+
+def test_blocks_are_bounded_in_bytes_rows_and_batches(tiny_model):
+    model = tiny_model("gpt2")
+    assert fit(model, tokens_per_row=1.0) == (budget.BLOCK_ROWS, 4096)
+    assert fit(model, row_bytes=2**22, tokens_per_row=1.0)[0] == budget.BLOCK_BYTES // 2**22
+    assert fit(model, tokens_per_row=512.0)[0] == budget.BLOCK_BATCHES * 4096 // 512
+    assert fit(model, row_bytes=2**40)[0] == 1
+
+
+def test_more_memory_gives_larger_batches_up_to_what_was_asked_for(tiny_model, monkeypatch):
+    monkeypatch.setattr(budget, "held_bytes", lambda: 10**8)
+    model = tiny_model("gpt2")
+    sizes = [fit(model, memory=10**8 + extra)[1] for extra in (10**6, 4 * 10**6, 10**7, 10**9)]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) > 2
+    assert (sizes[0], sizes[-1]) == (sizes[0], 4096)
+    rows, tokens = fit(model, memory=10**8 + 4 * 10**6)
+    assert 2 * rows * 1000 + forward_bytes(model, tokens, 32) <= 4 * 10**6
+    with pytest.raises(ResourceError, match="give at least"):
+        fit(model, memory=10**8 + 1000)
+
+
+def test_batch_tokens_of_zero(tiny_model):
+    with pytest.raises(InputError, match="batch_tokens=0 is too small"):
+        fit(tiny_model("gpt2"), batch_tokens=0)
+
+
+def test_what_is_held_is_measured():
+    before = held_bytes()
+    block = np.ones(30_000_000, np.uint8)
+    assert held_bytes() - before > 0.9 * block.nbytes
+
+
+def test_the_budget_is_kept(tiny_module, make_dataset):
+    """The peak of the process stays within the budget, for a job that takes much more without one."""
+    torch.manual_seed(0)
+    config = hf.GPT2Config(n_embd=64, n_layer=2, n_head=16, vocab_size=50, n_positions=256)
+    config._attn_implementation = "eager"
+    model = LanguageModel.from_module(hf.GPT2LMHeadModel(config))
+    tokens = np.random.default_rng(0).integers(0, 50, (80, 256))
+    data = make_dataset(tokens, [(sequence, 0, 256) for sequence in range(80)])
+    peak = []
+    handle = model.module.transformer.h[1].attn.register_forward_hook(lambda *_: peak.append(held_bytes()))
+    before = held_bytes()
+    allowed = before + 120_000_000
+    extract(model, data, aggregate="mean", memory=allowed, batch_tokens=80 * 256)
+    bounded = max(peak)
+    peak.clear()
+    extract(model, data, aggregate="mean", batch_tokens=80 * 256)
+    handle.remove()
+    assert bounded <= allowed
+    assert max(peak) > allowed + 100_000_000

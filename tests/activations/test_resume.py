@@ -1,0 +1,177 @@
+"""A run that is stopped goes on and ends in the bytes of one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sparseprobe.activations import Activations, budget, extract, store
+from sparseprobe.errors import StorageError
+from sparseprobe.models import run_trunk
+
+SETTINGS = {"aggregate": "mean", "batch_tokens": 40}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Many blocks of 16 rows, so that there is something to stop between."""
+    monkeypatch.setattr(budget, "BLOCK_ROWS", 16)
+
+
+@pytest.fixture
+def whole(tiny_model, span_data, tmp_path, small_blocks):
+    extract(tiny_model("gpt_neox"), span_data, out=tmp_path / "whole", **SETTINGS)
+    return contents(tmp_path / "whole")
+
+
+def stop_after(monkeypatch, n_batches):
+    """The model fails after some batches, as if the power went."""
+    left = iter(range(n_batches))
+
+    def run(model, batch):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        run_trunk(model, batch)
+
+    monkeypatch.setattr("sparseprobe.activations.site_reader.run_trunk", run)
+
+
+@pytest.mark.parametrize("n_batches", [0, 1, 7, 12])
+def test_stopped_and_begun_again(n_batches, whole, tiny_model, span_data, tmp_path, monkeypatch):
+    folder = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        stop_after(patch, n_batches)
+        with pytest.raises(KeyboardInterrupt):
+            extract(tiny_model("gpt_neox"), span_data, out=folder, **SETTINGS)
+    with pytest.raises(StorageError, match=r"holds \d of 6 parts of a run that was stopped: extract with the same"):
+        Activations.open(folder)
+    extract(tiny_model("gpt_neox"), span_data, out=folder, **SETTINGS)
+    assert contents(folder) == whole
+
+
+def test_finished_parts_are_not_run_again(whole, tiny_model, span_data, tmp_path, monkeypatch):
+    folder = tmp_path / "stopped"
+    model = tiny_model("gpt_neox")
+    counted = []
+
+    def counting(model, batch):
+        counted.append(batch.tokens.numel())
+        run_trunk(model, batch)
+
+    monkeypatch.setattr("sparseprobe.activations.site_reader.run_trunk", counting)
+    extract(model, span_data, out=tmp_path / "again", **SETTINGS)
+    n_whole = len(counted)
+    with monkeypatch.context() as patch:
+        stop_after(patch, n_whole - 1)
+        with pytest.raises(KeyboardInterrupt):
+            extract(model, span_data, out=folder, **SETTINGS)
+    counted.clear()
+    extract(model, span_data, out=folder, **SETTINGS)
+    assert 0 < len(counted) < n_whole / 2
+    counted.clear()
+    extract(model, span_data, out=folder, **SETTINGS)  # complete: only opened
+    assert counted == []
+
+
+def test_plan_of_the_first_run_is_kept(whole, tiny_model, span_data, tmp_path, monkeypatch):
+    """Another batch size would round differently; a run that goes on uses the one it began with."""
+    folder = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            extract(tiny_model("gpt_neox"), span_data, out=folder, **SETTINGS)
+    monkeypatch.setattr(budget, "BLOCK_ROWS", 50)
+    extract(tiny_model("gpt_neox"), span_data, out=folder, aggregate="mean", batch_tokens=1000)
+    assert contents(folder) == whole
+
+
+def test_half_a_chunk_is_never_seen(whole, tiny_model, span_data, tmp_path, monkeypatch):
+    """A stop between the chunks of a block: what is there of the block is written again."""
+    folder = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        written = []
+        replace = store._write_manifest
+
+        def failing(path, manifest):
+            written.append(manifest["blocks_done"])
+            if manifest["blocks_done"] == 3:
+                chunk = path / "layer_1" / "c" / "2" / "0"
+                chunk.write_bytes(b"half")
+                (path / "layer_1" / "c" / "2" / "0.abc.partial").write_bytes(b"rest")
+                raise KeyboardInterrupt
+            replace(path, manifest)
+
+        patch.setattr(store, "_write_manifest", failing)
+        with pytest.raises(KeyboardInterrupt):
+            extract(tiny_model("gpt_neox"), span_data, out=folder, **SETTINGS)
+    assert written == [0, 1, 2, 3]
+    extract(tiny_model("gpt_neox"), span_data, out=folder, **SETTINGS)
+    assert contents(folder) == whole
+
+
+KILLED = """
+import os, sys, signal
+sys.path.insert(0, {tests!r})
+import conftest
+import torch
+torch.set_num_threads(1)
+from sparseprobe.activations import budget, extract, site_reader
+from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.models import run_trunk
+budget.BLOCK_ROWS = 16
+left = iter(range(7))
+def run(model, batch):
+    if next(left, None) is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    run_trunk(model, batch)
+site_reader.run_trunk = run
+extract(conftest.find("gpt_neox"), ProbingDataset.load({data!r}), out={out!r}, aggregate="mean", batch_tokens=40)
+"""
+
+
+def test_killed_process(whole, tiny_model, span_data, tmp_path):
+    span_data.save(tmp_path / "data")
+    folder = tmp_path / "killed"
+    tests = str(Path(__file__).parents[1])
+    script = KILLED.format(tests=tests, data=str(tmp_path / "data"), out=str(folder))
+    result = subprocess.run([sys.executable, "-c", script], env=os.environ, capture_output=True, check=False)
+    assert result.returncode == -signal.SIGKILL, result.stderr.decode()
+    with pytest.raises(StorageError, match="parts of a run that was stopped"):
+        Activations.open(folder)
+    extract(tiny_model("gpt_neox"), span_data, out=folder, **SETTINGS)
+    assert contents(folder) == whole
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"site": "residual"}, r"holds activations with site='mlp', asked for is 'residual': give another folder"),
+        ({"layers": "0:2"}, r"with layers=\[0, 1, 2\], asked for is \[0, 1\]"),
+        ({"aggregate": "max"}, "with aggregate='mean', asked for is 'max'"),
+        ({"dtype": "float32"}, "with dtype='float16', asked for is 'float32'"),
+        ({"padding": "left"}, "with padding='right', asked for is 'left'"),
+    ],
+)
+def test_other_settings_are_refused(changed, message, tiny_model, span_data, tmp_path):
+    extract(tiny_model("gpt_neox"), span_data, out=tmp_path / "a", **SETTINGS)
+    before = contents(tmp_path / "a")
+    with pytest.raises(StorageError, match=message):
+        extract(tiny_model("gpt_neox"), span_data, out=tmp_path / "a", **{**SETTINGS, **changed})
+    assert contents(tmp_path / "a") == before
+
+
+def test_other_model_or_data_are_refused(tiny_model, span_data, tmp_path):
+    extract(tiny_model("gpt_neox"), span_data, out=tmp_path / "a", **SETTINGS)
+    with pytest.raises(StorageError, match="model_fingerprint="):
+        extract(tiny_model("phi"), span_data, out=tmp_path / "a", **SETTINGS)
+    other = span_data.subset(examples=np.arange(90)[::-1])
+    with pytest.raises(StorageError, match="dataset_hash="):
+        extract(tiny_model("gpt_neox"), other, out=tmp_path / "a", **SETTINGS)

@@ -1,0 +1,83 @@
+"""The folder: what it holds, what it refuses."""
+
+import errno
+import json
+
+import numpy as np
+import pytest
+import zarr
+
+from sparseprobe.activations import Activations, budget, extract
+from sparseprobe.activations.store import ActivationStore
+from sparseprobe.errors import StorageError
+
+
+@pytest.fixture
+def folder(tiny_model, span_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "BLOCK_ROWS", 16)
+    extract(tiny_model("gpt2"), span_data, aggregate="last", out=tmp_path / "acts", dtype="bfloat16")
+    return tmp_path / "acts"
+
+
+def test_manifest_says_what_it_is(folder, tiny_model, span_data):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    settings = manifest["settings"]
+    assert settings["model"] == "gpt2"
+    assert settings["model_fingerprint"] == tiny_model("gpt2").fingerprint
+    assert settings["dataset_hash"] == span_data.hash()
+    assert (settings["bos"], settings["bos_id"], settings["padding"], settings["positions"]) == (
+        "none",
+        None,
+        "right",
+        "explicit",
+    )
+    assert settings["layers"] == [0, 1, 2]
+    assert settings["widths"] == [24, 24, 24]
+    assert set(manifest["versions"]) == {"python", "sparseprobe", "torch", "transformers", "numpy", "zarr"}
+    assert manifest["blocks_done"] == 6
+
+
+def test_it_is_a_zarr_group_that_anything_can_read(folder):
+    group = zarr.open_group(folder, mode="r")
+    assert group.metadata.zarr_format == 3
+    assert group["layer_1"].shape == (90, 24)
+    assert group["layer_1"].chunks == (16, 24)
+    stored = group["layer_1"][:][group["rows"][:]]
+    values = (stored.astype(np.uint32) << 16).view(np.float32)
+    np.testing.assert_array_equal(values, Activations.open(folder).layer(1)[:])
+
+
+def test_folder_with_something_else(tmp_path, tiny_model, span_data):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(StorageError, match="is not empty and holds no activations"):
+        extract(tiny_model("gpt2"), span_data, aggregate="last", out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_open_refuses_what_it_cannot_read(folder, tmp_path):
+    with pytest.raises(StorageError, match=r"holds no activations: there is no manifest\.json in it"):
+        Activations.open(tmp_path / "nowhere")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "format": "sparseprobe activations 99"}))
+    with pytest.raises(StorageError, match="is not of this format: expected 'sparseprobe activations 1'"):
+        Activations.open(folder)
+    (folder / "manifest.json").write_text("{ half")
+    with pytest.raises(StorageError, match="cannot be read"):
+        Activations.open(folder)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "layer_1" / "zarr.json").unlink()
+    with pytest.raises(StorageError, match=r"the activations in .* cannot be read"):
+        Activations.open(folder)
+
+
+def test_full_disk(folder, monkeypatch):
+    store = ActivationStore(folder, json.loads((folder / "manifest.json").read_text()))
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zarr.Array, "__setitem__", full)
+    with pytest.raises(
+        StorageError, match=r"the disk of .* is full: make room and run it again, what is complete is kept"
+    ):
+        store.write_block(0, slice(0, 16), {0: np.zeros((16, 24), np.uint16)})
