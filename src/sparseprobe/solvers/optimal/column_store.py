@@ -1,0 +1,51 @@
+"""Columns in use, as contiguous float64 rows: the only part of X that is ever copied.
+
+Newton steps walk down single columns, X lies in rows. A column is fetched when a support or a working set first asks
+for it; a full store starts anew with what is asked for now. Memory: 8 n bytes a column, at most `capacity` columns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sparseprobe.solvers.optimal.problem import Problem
+    from sparseprobe.solvers.optimal.proximal_newton import Slots
+    from sparseprobe.solvers.optimal.quadratic_model import Columns
+
+CAPACITY_BYTES = 512 * 2**20
+
+
+class ColumnStore:
+    """A cache of columns of X; it has state because a cache is state."""
+
+    columns: Columns
+    """(slots, n) float64: the columns held; `slots` tells which is where."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._X = problem.X
+        self._capacity = min(problem.d, max(256, CAPACITY_BYTES // (8 * problem.n)))
+        self._slot = np.full(problem.d, -1, dtype=np.int64)
+        self._held = 0
+        self.columns = np.empty((0, problem.n))
+
+    def slots(self, indices: NDArray[np.int64]) -> Slots:
+        """Rows of `columns` that hold the columns `indices` of X, fetched if they are not there yet."""
+        missing = indices[self._slot[indices] < 0]
+        if self._held + missing.size > self._capacity:
+            self._slot[:] = -1
+            self._held, missing = 0, indices
+        if self._held + missing.size > self.columns.shape[0]:
+            rows = max(min(self._capacity, 2 * self.columns.shape[0]), self._held + missing.size, 16)
+            grown = np.empty((rows, self._X.shape[0]))
+            grown[: self._held] = self.columns[: self._held]
+            self.columns = grown
+        if missing.size:
+            self.columns[self._held : self._held + missing.size] = self._X[:, missing].T
+            self._slot[missing] = np.arange(self._held, self._held + missing.size)
+            self._held += missing.size
+        return self._slot[indices]

@@ -1,0 +1,160 @@
+"""The problem as it was posed: the matrix, labels in {-1, +1}, example weights, gamma and the loss, checked once.
+
+    min over |support| <= k, w, b   sum_i c_i phi(y_i (w.x_i + b)) + ||w||^2 / (2 gamma)
+
+c_i is the sample weight times the class weight; "balanced" gives both classes the same total while the sum of all
+weights stays that of the sample weights, so that a weight of 2 means the same as the example given twice.
+Source: "Finding Neurons in a Haystack", arXiv 2305.01610, optimal sparse probing. Cost: one pass over X; X is kept as
+it is given when it is a C-ordered float32 or float64 array, and copied once otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.solvers.compiled import compiled
+from sparseprobe.solvers.optimal.losses import LOSSES, Loss, Vector
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A checked instance; everything but the support size k."""
+
+    X: NDArray[np.floating]
+    """(n, d) float32 or float64, C order."""
+    y: Vector
+    """(n,) labels in {-1.0, +1.0}."""
+    weights: Vector
+    """(n,) example weights c_i."""
+    gamma: float
+    """Ridge: the penalty is ||w||^2 / (2 gamma)."""
+    loss: int
+    """Code of the loss, see losses.py."""
+    column_norms: Vector
+    """(d,) Euclidean norms of the columns: they bound the rounding of a dot product with a column."""
+    radius: float
+    """Largest Euclidean norm of a row: with ||w|| it bounds the intercept."""
+
+    @property
+    def n(self) -> int:
+        """Number of examples."""
+        return int(self.X.shape[0])
+
+    @property
+    def d(self) -> int:
+        """Number of columns."""
+        return int(self.X.shape[1])
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the example weights: the scale of the loss."""
+        return float(self.weights.sum())
+
+    def intercept_radius(self, objective: float) -> float:
+        """A number that |b| does not exceed at the optimum of any support whose optimum is at most `objective`.
+
+        There ||w|| <= sqrt(2 gamma objective). Were b larger than ||w|| radius + t, with t = 1 for the hinges and
+        t = |log(C+ / C-)| for the logistic loss, every score would lie on one side and moving b back would not
+        raise the loss, C+ and C- being the total weights of the classes.
+        """
+        positive = float(self.weights[self.y > 0].sum())
+        imbalance = abs(np.log(positive / (self.total_weight - positive)))
+        return float(np.sqrt(2 * self.gamma * objective) * self.radius + max(1.0, imbalance))
+
+
+def pose(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: Loss,
+    gamma: float | None,
+    class_weight: ClassWeight,
+    sample_weight: ArrayLike | None,
+) -> Problem:
+    """Check what was given and make a Problem of it; InputError says in one sentence what cannot be used."""
+    if loss not in get_args(Loss):
+        raise UnknownNameError("loss", loss, LOSSES)
+    matrix = np.asarray(X)
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise InputError(f"X has shape {matrix.shape}: give a matrix (n_examples, n_columns) with at least one of each")
+    if matrix.dtype not in {np.dtype(np.float32), np.dtype(np.float64)}:
+        if matrix.dtype.kind not in "fiub":
+            raise InputError(f"X has dtype {matrix.dtype}: give real numbers, float32 or float64")
+        matrix = matrix.astype(np.float32 if matrix.dtype == np.float16 else np.float64)
+    matrix = np.ascontiguousarray(matrix)
+    n = matrix.shape[0]
+    signs, given = _signs(y, n)
+    squares, radius = _squared_norms(matrix)
+    if not np.isfinite(squares).all():
+        column = int(np.flatnonzero(~np.isfinite(squares))[0])
+        raise InputError(f"column {column} of X has values that are not finite: remove or fill the NaN and infinities")
+    if gamma is None:
+        gamma = 1.0 / np.sqrt(n)
+    if not (np.isfinite(gamma) and gamma > 0):
+        raise InputError(f"gamma is {gamma}: give a positive number, or None for 1 / sqrt(n_examples)")
+    weights = _weights(signs, given, class_weight, sample_weight)
+    return Problem(
+        matrix, signs, weights, float(gamma), LOSSES.index(loss), np.sqrt(squares), float(np.sqrt(radius)) * (1 + 1e-9)
+    )
+
+
+def _signs(y: ArrayLike, n: int) -> tuple[Vector, NDArray[Any]]:
+    """Labels in {-1, +1} (n,), beside the labels as they were given."""
+    given = np.asarray(y)
+    if given.shape != (n,):
+        raise InputError(f"y has shape {given.shape}: give one label for each of the {n} rows of X")
+    values = set(np.unique(given).tolist())
+    if not (values <= {-1, 1} or values <= {0, 1}):
+        shown = ", ".join(map(str, sorted(values, key=str)[:5]))
+        raise InputError(f"y has the values {shown}: give labels in {{-1, +1}}, in {{0, 1}}, or booleans")
+    if len(values) < 2:
+        raise InputError(f"y has one class only ({values.pop()}): a probe needs examples with and without the feature")
+    return np.where(given.astype(np.float64) > 0, 1.0, -1.0), given
+
+
+def _weights(signs: Vector, given: NDArray[Any], class_weight: ClassWeight, sample_weight: ArrayLike | None) -> Vector:
+    """Example weights c_i: sample weight times class weight."""
+    n = signs.size
+    weights = np.ones(n) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
+    if weights.shape != (n,) or not np.isfinite(weights).all() or weights.min() < 0:
+        raise InputError(f"sample_weight has shape {weights.shape}: give {n} finite numbers that are not negative")
+    positive = signs > 0
+    if isinstance(class_weight, Mapping):
+        missing = [label for label in np.unique(given).tolist() if label not in class_weight]
+        if missing:
+            raise InputError(f"class_weight has no weight for the label {missing[0]}: give one for each of both labels")
+        low, high = (float(class_weight[label]) for label in np.unique(given).tolist())
+        weights = weights * np.where(positive, high, low)
+    elif class_weight not in {"balanced", None}:
+        raise InputError(f"class_weight is {class_weight!r}: give 'balanced', None, or a weight for each label")
+    totals = {sign: float(weights[signs == sign].sum()) for sign in (-1.0, 1.0)}
+    if not all(np.isfinite(total) and total > 0 for total in totals.values()):
+        raise InputError("the weights of one class add up to nothing: give both classes a positive, finite weight")
+    if class_weight == "balanced":
+        weights = weights * sum(totals.values()) / (2 * np.where(positive, totals[1.0], totals[-1.0]))
+    return weights
+
+
+@compiled()
+def _squared_norms(X: NDArray[np.floating]) -> tuple[Vector, float]:
+    """Squared norms of all columns (d,), and the largest squared norm of a row, in float64."""
+    columns = np.zeros(X.shape[1])
+    largest = 0.0
+    for i in range(X.shape[0]):
+        row = 0.0
+        for j in range(X.shape[1]):
+            square = np.float64(X[i, j]) ** 2
+            columns[j] += square
+            row += square
+        largest = max(largest, row)
+    return columns, largest
