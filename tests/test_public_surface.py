@@ -1,0 +1,38 @@
+"""What is promised is what is there: nothing becomes public, or goes missing, by accident."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import sparseprobe as sp
+
+PROMISED = [
+    "PAPER_K",
+    "Activations",
+    "LanguageModel",
+    "Neuron",
+    "ProbingDataset",
+    "Run",
+    "RunSpec",
+    "SparseProbeError",
+    "best_neurons",
+    "extract",
+    "load_dataset",
+    "load_model",
+    "resume",
+    "run",
+    "single_neurons",
+    "sweep",
+]
+
+
+def test_the_public_names_are_these_and_each_can_be_had() -> None:
+    assert sorted(sp.__all__) == sorted(PROMISED)
+    assert all(getattr(sp, name) is not None for name in PROMISED)
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    program = "import sys, sparseprobe, sparseprobe.cli; print(*(m for m in ('torch', 'sklearn') if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

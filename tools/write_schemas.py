@@ -1,0 +1,47 @@
+"""Write docs/reference/schemas.md from the schemas in the code.
+
+python tools/write_schemas.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparseprobe.experiments.schema import CERTIFICATE, NEURONS, SWEEP
+
+if TYPE_CHECKING:
+    from sparseprobe.experiments.schema import Column
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "schemas.md"
+
+TABLES = (
+    ("tables/sweep.parquet", "One row for each feature, layer, selection and k.", SWEEP),
+    (
+        "tables/sweep.parquet, exact selections",
+        "These columns follow where a selection can certify itself.",
+        CERTIFICATE,
+    ),
+    (
+        "tables/neurons.parquet",
+        "One row for each feature, layer and kept neuron: a probe on that neuron alone.",
+        NEURONS,
+    ),
+)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = ["# Tables\n\nA score without a suffix is on test examples. Tables are Parquet; in Python, DataFrames.\n"]
+    parts += [f"## {title}\n\n{sentence}\n\n{_rows(columns)}" for title, sentence, columns in TABLES]
+    return "\n".join(parts)
+
+
+def _rows(columns: tuple[Column, ...]) -> str:
+    rows = [f"| `{column.name}` | {column.dtype} | {column.meaning} |" for column in columns]
+    return "\n".join(["| column | dtype | what it says |", "|---|---|---|", *rows, ""])
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
