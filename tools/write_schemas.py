@@ -19,12 +19,12 @@ TABLES = (
     ("tables/sweep.parquet", "One row for each feature, layer, selection and k.", SWEEP),
     (
         "tables/sweep.parquet, exact selections",
-        "These columns follow where a selection can certify itself.",
+        "These follow where a selection can certify itself.",
         CERTIFICATE,
     ),
     (
         "tables/neurons.parquet",
-        "One row for each feature, layer and kept neuron: a probe on that neuron alone.",
+        "One row for each feature, layer and kept neuron, read alone.",
         NEURONS,
     ),
 )
