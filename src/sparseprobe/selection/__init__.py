@@ -6,6 +6,7 @@ from sparseprobe.selection.f_statistic import FStatistic
 from sparseprobe.selection.l1 import L1
 from sparseprobe.selection.mean_difference import MeanDifference
 from sparseprobe.selection.mutual_information import MutualInformation, NearestNeighbourInformation
+from sparseprobe.selection.optimal import Optimal
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.selection.random_neurons import Random
 from sparseprobe.selection.registry import register_selection, selection_named, selection_names
@@ -21,6 +22,7 @@ __all__ = [
     "MeanDifference",
     "MutualInformation",
     "NearestNeighbourInformation",
+    "Optimal",
     "Problem",
     "Random",
     "Ranking",

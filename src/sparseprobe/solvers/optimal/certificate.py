@@ -10,9 +10,10 @@ Columns that a branch forces in are counted always, those it forces out never. T
 whose inclusion (exclusion) lifts the bound past the cut-off is out (in) for good.
 
 The bound holds as computed, not only in exact arithmetic. The balance sum c a y = 0 is restored by shrinking the
-heavier class, which keeps a in its box; what rounding leaves of it is measured by compensated summation and paid for with the
-largest possible intercept; and every q is enlarged by the worst rounding error of its dot product (float64 throughout,
-also for a float32 X). Source: arXiv 2305.01610 (dual of the subproblem). Cost: O(d * examples with a > 0).
+heavier class, which keeps a in its box; what rounding leaves of it is measured by compensated summation and paid for
+with the largest possible intercept; and every q is enlarged by the worst rounding error of its dot product (float64
+throughout, also for a float32 X).
+Source: arXiv 2305.01610 (dual of the subproblem). Cost: O(d * examples with a > 0).
 """
 
 from __future__ import annotations

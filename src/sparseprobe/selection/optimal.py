@@ -1,0 +1,56 @@
+"""The optimal k neurons: exact selection by optimal sparse probing (paper, section 4, OSP), over the whole layer.
+
+The hinge objective with ridge 1 / (2 gamma), gamma = 1 / sqrt(n), balanced classes; each k starts from the optimum of
+the k before. The paper looks at the 50 neurons of the largest mean difference only; here every neuron is a candidate,
+and the certificate says whether the optimum is proven. Cost: see `sparseprobe.solvers.optimal`; up to `time_limit` for
+each k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sparseprobe.selection.contract import Certificate, Choice
+from sparseprobe.selection.registry import register_selection
+from sparseprobe.solvers.optimal import optimal_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sparseprobe.selection.problem import Problem
+    from sparseprobe.solvers.optimal.losses import Loss
+
+
+@dataclass(frozen=True)
+class Optimal:
+    """The support of the least regularised loss, with its bound.
+
+    >>> from sparseprobe.selection import Problem
+    >>> choice = Optimal().path(Problem.of([[0.0, 1.0], [1.0, 0.9], [5.0, 1.1], [6.0, 1.0]], [0, 0, 1, 1]), [1])[0]
+    >>> choice.support, choice.certificate.proven
+    (array([0]), True)
+    """
+
+    name: str = "optimal"
+    loss: Loss = "hinge"
+    gamma: float | None = None
+    """Ridge; None is 1 / sqrt(n)."""
+    time_limit: float = 60.0
+    """Seconds for each k."""
+    tolerance: float = 1e-4
+    """Relative gap at which the optimum counts as proven."""
+
+    def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:
+        """The optimal neurons for each k; a smaller support need not lie within a larger one."""
+        found = optimal_path(
+            problem.scaled(), problem.y, ks,
+            loss=self.loss, gamma=self.gamma, time_limit=self.time_limit, tolerance=self.tolerance,
+        )  # fmt: skip
+        return [
+            Choice(best.support, certificate=Certificate(best.objective, best.bound, best.gap, best.proven, best.nodes))
+            for best in found
+        ]
+
+
+register_selection(Optimal())
