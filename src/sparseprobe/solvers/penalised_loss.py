@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SUFFICIENT = 1e-4  # Armijo's share of the predicted decrease
 _SMALLEST_STEP = 1e-10
+_ROUNDING = 1e-14  # a rise of the objective that its rounding explains: gradients fall on where values cannot
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class PenalisedLoss:
         step = 1.0
         while step > _SMALLEST_STEP:
             moved = self._at(here.coef + step * direction, here.scores + step * score_change, here.loss.intercept)
-            if moved.objective <= here.objective + _SUFFICIENT * step * slope:
+            if moved.objective <= here.objective * (1 + _ROUNDING) + _SUFFICIENT * step * slope:
                 return moved, step
             step /= 2
         return None

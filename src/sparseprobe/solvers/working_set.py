@@ -1,8 +1,8 @@
 """The elastic net over all columns of a layer, by fits on a growing working set.
 
 Under an L1 penalty most coefficients are 0. The fit on a few columns is the fit on all of them as soon as every other
-column's gradient stays within the penalty, |C x_j'r| <= rho; one matrix-vector product checks that for the whole layer. The
-columns that violate it most join the working set until the duality gap of the whole problem is small.
+column's gradient stays within the penalty, |C x_j'r| <= rho; one matrix-vector product checks that for the whole layer.
+The columns that violate it most join the working set until the duality gap of the whole problem is small.
 
 Cost: two passes over X (n, d) a round, three to six rounds, and elastic nets on the working set. Not worth it where rho
 is near 0 and hence nothing is 0.

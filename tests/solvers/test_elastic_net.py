@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from sparseprobe.errors import InputError
+from sparseprobe.experiments import planted_problem
+from sparseprobe.solvers.elastic_net import NestedElasticNet, elastic_net
+from sparseprobe.solvers.logistic import logistic
+from sparseprobe.solvers.two_class_data import TwoClassData, balanced_weights
+
+
+def objective(problem, C, rho, coef, intercept):
+    return C * problem.loss(coef, intercept) + rho * np.abs(coef).sum() + 0.5 * (1 - rho) * coef @ coef
+
+
+@pytest.mark.parametrize(("C", "rho"), [(0.05, 0.9), (1.0, 0.5), (12.8, 0.1), (100.0, 1.0)])
+def test_subgradient_holds_zero_at_the_answer(hard_problem, C, rho):
+    fit = elastic_net(hard_problem.X, hard_problem.y, weights=hard_problem.weights, C=C, l1_ratio=rho)
+    assert fit.converged
+    assert fit.objective == pytest.approx(objective(hard_problem, C, rho, fit.coef, fit.intercept), rel=1e-10)
+    p = 1 / (1 + np.exp(-fit.decision(hard_problem.X)))
+    pull = C * hard_problem.X.T @ (hard_problem.weights * (p - hard_problem.y)) + (1 - rho) * fit.coef
+    away = np.where(fit.coef != 0, np.abs(pull + rho * np.sign(fit.coef)), np.maximum(np.abs(pull) - rho, 0))
+    size = C * np.abs(hard_problem.X).max() * hard_problem.weights.sum()
+    assert away.max() <= 3e-5 * size
+
+
+@pytest.mark.filterwarnings("ignore:The max_iter was reached")  # saga does not get through heavy weights
+@pytest.mark.parametrize(("C", "rho"), [(1.0, 0.5), (12.8, 0.1)])
+def test_objective_is_never_worse_than_scikit_learns(hard_problem, C, rho):
+    fit = elastic_net(hard_problem.X, hard_problem.y, weights=hard_problem.weights, C=C, l1_ratio=rho)
+    theirs = LogisticRegression(C=C, l1_ratio=rho, solver="saga", tol=1e-6, max_iter=3000, random_state=0)
+    if np.abs(hard_problem.X).max() > 20:  # saga needs ages where columns lie far from zero: the other tests cover it
+        hard_problem = type(hard_problem)(hard_problem.X - 50.0, hard_problem.y, hard_problem.weights)
+        fit = elastic_net(hard_problem.X, hard_problem.y, weights=hard_problem.weights, C=C, l1_ratio=rho)
+    theirs.fit(hard_problem.X, hard_problem.y, sample_weight=hard_problem.weights)
+    reached = objective(hard_problem, C, rho, theirs.coef_[0], theirs.intercept_[0])
+    assert fit.objective <= reached * (1 + 1e-6)
+    if theirs.n_iter_[0] < theirs.max_iter:
+        assert fit.objective == pytest.approx(reached, rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 5])
+@pytest.mark.parametrize("rho", [0.3, 1.0])
+def test_gap_bounds_the_distance_to_the_minimum_on_the_way_there(hard_problem, steps, rho):
+    settings = {"weights": hard_problem.weights, "C": 5.0, "l1_ratio": rho}
+    best = elastic_net(hard_problem.X, hard_problem.y, **settings)
+    stopped = elastic_net(hard_problem.X, hard_problem.y, **settings, max_iterations=steps)
+    assert stopped.objective - best.objective <= stopped.gap * stopped.objective + 1e-12 * best.objective
+
+
+def test_without_the_l1_part_it_is_the_ridge(hard_problem):
+    net = elastic_net(hard_problem.X, hard_problem.y, weights=hard_problem.weights, C=2.0, l1_ratio=0.0)
+    ridge = logistic(hard_problem.X, hard_problem.y, weights=hard_problem.weights, C=2.0)
+    assert net.objective == pytest.approx(ridge.objective, rel=1e-9)
+
+
+def test_a_penalty_above_every_gradient_leaves_nothing(hard_problem):
+    p = hard_problem.weights @ hard_problem.y / hard_problem.weights.sum()
+    pull = hard_problem.X.T @ (hard_problem.weights * (p - hard_problem.y))
+    C = 0.999 / np.abs(pull).max()
+    fit = elastic_net(hard_problem.X, hard_problem.y, weights=hard_problem.weights, C=C, l1_ratio=1.0)
+    assert not fit.coef.any()
+    assert fit.intercept == pytest.approx(np.log(p / (1 - p)), abs=1e-8)
+    fit = elastic_net(hard_problem.X, hard_problem.y, weights=hard_problem.weights, C=C * 1.01, l1_ratio=1.0)
+    assert fit.coef.any()
+
+
+@pytest.mark.parametrize("n", [300, 2000])
+def test_one_gram_for_a_nested_path_reaches_what_single_fits_reach(n, monkeypatch):
+    problem = planted_problem(n, 400, 8)
+    X, weights = problem.scaled().astype(np.float64), balanced_weights(problem.y)
+    ranking = np.argsort(-np.abs(X[problem.y == 1].mean(axis=0) - X[problem.y == 0].mean(axis=0)))
+    nested = NestedElasticNet(TwoClassData.of(X, problem.y, weights))
+    grams = []
+    renew = nested._renew
+    monkeypatch.setattr(nested, "_renew", lambda *args: (grams.append(1), renew(*args)))
+    current, start = ranking[:128], None
+    for k, following in ((128, 64), (64, 16), (16, 4), (4, 1), (1, 0)):
+        C, rho = k / 20, float(np.clip(np.exp(-k / 20), 0.1, 0.9))
+        fit = nested.fit(current, C=C, l1_ratio=rho, start=start)
+        alone = elastic_net(X[:, current], problem.y, weights=weights, C=C, l1_ratio=rho)
+        assert fit.converged
+        assert fit.objective == pytest.approx(alone.objective, rel=1e-9)
+        kept = np.argsort(-np.abs(fit.coef), kind="stable")[:following]
+        current, start = current[kept], fit.take(kept)
+    assert len(grams) <= 15  # some thirty steps were taken
+
+
+@pytest.mark.parametrize("settings", [{"l1_ratio": 1.5}, {"l1_ratio": -0.1}, {"C": 0.0}])
+def test_settings_out_of_range_are_refused(settings):
+    with pytest.raises(InputError, match=r"l1_ratio must be in \[0, 1\] and C above 0"):
+        elastic_net([[0.0], [1.0]], [0, 1], **settings)
