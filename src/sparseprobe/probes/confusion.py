@@ -79,9 +79,13 @@ class Confusion:
         return _ratio(2 * (self.tp * self.tn - self.fn * self.fp), crossed)
 
     def fowlkes_mallows(self) -> np.ndarray:
-        """Geometric mean of precision and recall."""
-        mean: np.ndarray = np.sqrt(self.precision() * self.recall())
-        return mean
+        """Fowlkes-Mallows index of answer and truth as two clusterings: geometric mean over pairs of examples."""
+        tp, fp, fn, tn = (np.asarray(part, np.float64) for part in (self.tp, self.fp, self.fn, self.tn))
+        n = tp + fp + fn + tn
+        both = tp**2 + fp**2 + fn**2 + tn**2 - n
+        said, true = (tp + fp) ** 2 + (fn + tn) ** 2 - n, (tp + fn) ** 2 + (fp + tn) ** 2 - n
+        index: np.ndarray = np.sqrt(np.maximum(_ratio(both, said), 0.0)) * np.sqrt(np.maximum(_ratio(both, true), 0.0))
+        return index
 
 
 CONFUSION_SCORES = {
