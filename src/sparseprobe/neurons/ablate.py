@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.experiments.schema import check_table
 from sparseprobe.keyed_random import generator
 from sparseprobe.neurons.loss_stream import LossPortion, reference_for, stream_losses
 from sparseprobe.neurons.neuron_sets import Neurons, NeuronSet, neuron_sets
 from sparseprobe.neurons.reference import matched_sets
-from sparseprobe.neurons.schema import ABLATION
+from sparseprobe.neurons.schema import ABLATION, make_table
 from sparseprobe.neurons.text_stream import BATCH_TOKENS, split_text
 from sparseprobe.neurons.values import Value, parse_value
 
@@ -231,9 +230,7 @@ def _table(rows: list[dict[str, Any]], sets: Sequence[NeuronSet], about: dict[st
         {**about, **row, "neurons": [str(neuron) for neuron in sets[number // n_rows]]}
         for number, row in enumerate(rows)
     ]
-    table = pd.DataFrame(named, columns=[column.name for column in ABLATION])
-    dtypes = {column.name: column.dtype for column in ABLATION if column.dtype != "object"}
-    return check_table(table.astype(dtypes), ABLATION)
+    return make_table(named, ABLATION)
 
 
 def _with_all(sets: tuple[NeuronSet, ...], neurons: Neurons, together: bool | None) -> tuple[NeuronSet, ...]:

@@ -160,7 +160,7 @@ def _write(model: LanguageModel) -> None:
     _after_norm(weights[block + "mlp.c_fc.weight"], weights[block + "mlp.c_fc.bias"], detectors, total=3)
     weights[block + "mlp.c_proj.weight"].copy_(0.02 * noise.T)
     weights[block + "mlp.c_proj.weight"][0] = 4 * letter["Z"]
-    weights["lm_head.weight"].copy_(this + torch.roll(this, 1, dims=0))
+    weights["lm_head.weight"].copy_(this + 0.5 * torch.roll(this, 1, dims=0))
 
 
 def _codes(like: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from sparseprobe.experiments.schema import Column
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sparseprobe.experiments.schema import Column, check_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def make_table(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:
+    """Rows as a table with exactly these columns and dtypes, also when there are none.
+
+    >>> make_table([], SPECIFICITY).shape
+    (0, 11)
+    """
+    table = pd.DataFrame(list(rows), columns=[column.name for column in columns])
+    dtypes = {column.name: column.dtype for column in columns if column.dtype != "object"}
+    return check_table(table.astype(dtypes), columns)
+
 
 ABLATION = (
     Column("model", "str", "The model that was run."),
@@ -48,4 +67,28 @@ WEIGHTS = (
     Column("norm_gate", "float64", "Length of its gate weights; NaN in a plain MLP."),
     Column("bias_gate", "float64", "Its gate bias; NaN if there is none."),
     Column("cos_gate_in", "float64", "Cosine of gate and input weights; NaN in a plain MLP."),
+)
+LOGIT_MOMENTS = (
+    Column("layer", "int64", "The layer, counted from 0."),
+    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    Column("mean", "float64", "Mean over the vocabulary of its direct effect, logits per unit at norm scale 1."),
+    Column("variance", "float64", "Variance of the effect over the vocabulary."),
+    Column("skewness", "float64", "Third standardised moment: above zero if a few tokens are promoted."),
+    Column("kurtosis", "float64", "Fourth standardised moment less 3: large if a few tokens stand out."),
+)
+PROMOTED = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("direction", "str", "promoted or suppressed."),
+    Column("rank", "int64", "0 for the most extreme."),
+    Column("token", "int64", "The token's id."),
+    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("effect", "float64", "Logits per unit of activation."),
+)
+TOKEN_CLASSES = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("token_class", "str", "A kind of token, see `token_classes`."),
+    Column("n_tokens", "int64", "Tokens of the kind."),
+    Column("mean", "float64", "Mean effect on them, logits per unit of activation."),
+    Column("mean_elsewhere", "float64", "Mean effect on the other tokens."),
+    Column("separation", "float64", "Difference of the means in standard deviations over the vocabulary."),
 )

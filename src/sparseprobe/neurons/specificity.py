@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from sparseprobe.experiments.schema import check_table
-from sparseprobe.neurons.schema import ABLATION, SPECIFICITY
+from sparseprobe.neurons.schema import ABLATION, SPECIFICITY, make_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
 LEAST_RATIO = 3.0
 
@@ -33,10 +34,7 @@ def specificity(effects: pd.DataFrame, *, least_ratio: float = LEAST_RATIO) -> p
     labelled = effects[effects["feature"].notna()].assign(key=lambda table: table["neurons"].map("+".join))
     on, off = (labelled[labelled["label"] == label] for label in (1, 0))
     pairs = on.merge(off[[*keys, "change", "control_change"]], on=keys, suffixes=("", "_elsewhere"))
-    rows = [_row(pair, least_ratio) for pair in pairs.to_dict("records")]
-    table = pd.DataFrame(rows, columns=[column.name for column in SPECIFICITY])
-    dtypes = {column.name: column.dtype for column in SPECIFICITY if column.dtype != "object"}
-    return check_table(table.astype(dtypes), SPECIFICITY)
+    return make_table([_row(pair, least_ratio) for pair in pairs.to_dict("records")], SPECIFICITY)
 
 
 def _row(pair: Mapping[Any, Any], least_ratio: float) -> dict[str, Any]:

@@ -1,0 +1,186 @@
+"""Direct effects equal the difference of logits with the norm's scale frozen, whatever the norm is."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from sparseprobe.errors import InputError, UnsupportedModelError
+from sparseprobe.experiments.schema import check_table
+from sparseprobe.models import LanguageModel, pad
+from sparseprobe.neurons.folded_norm import folded_norm, mean_inverse_scale
+from sparseprobe.neurons.logit_effect import (
+    effect_by_token_class,
+    input_tokens,
+    logit_effect,
+    logit_moments,
+    named_neurons,
+    promoted_tokens,
+)
+from sparseprobe.neurons.planted_language import LETTERS, planted_model, planted_text
+from sparseprobe.neurons.schema import LOGIT_MOMENTS, PROMOTED, TOKEN_CLASSES
+from sparseprobe.neurons.token_classes import class_masks
+
+NEURON, LAYER, STEP = 5, 2, 0.7
+
+
+def frozen_logits(model, residual, added):
+    """Logits of residual + added by the formulas of the norms, with the scale of `residual`."""
+    norm = model.final_norm
+    weight = norm.weight.detach()
+    if "RMS" in type(norm).__name__:
+        weight = 1 + weight if "Gemma" in type(norm).__name__ else weight
+        scale = (
+            (residual.square().mean(-1, keepdim=True) + norm.eps).sqrt()
+            if hasattr(norm, "eps")
+            else (residual.square().mean(-1, keepdim=True) + norm.variance_epsilon).sqrt()
+        )
+        normed = weight * (residual + added) / scale
+    else:
+        scale = (residual.var(-1, correction=0, keepdim=True) + norm.eps).sqrt()
+        total = residual + added
+        normed = weight * (total - total.mean(-1, keepdim=True)) / scale + norm.bias.detach()
+    head = model.unembedding
+    return normed @ head.weight.detach().T + (0 if head.bias is None else head.bias.detach()), scale
+
+
+def test_equals_the_difference_of_logits(tiny_module, causal_architecture):
+    model = LanguageModel.from_module(copy.deepcopy(tiny_module(causal_architecture)).double())
+    residual = torch.randn(3, model.d_model, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    added = STEP * model.neuron_weights(LAYER).W_out[NEURON]
+    before, scale = frozen_logits(model, residual, 0 * added)
+    after, _ = frozen_logits(model, residual, added)
+    effect = torch.from_numpy(logit_effect(model, f"L{LAYER}.N{NEURON}"))
+    close = 1e-6 if "gemma" in causal_architecture else 1e-10  # Gemma's norm computes its gain in float32
+    torch.testing.assert_close(after - before, STEP * effect / scale, atol=close, rtol=close)
+
+
+def test_frozen_logits_are_the_models(tiny_module):
+    """The formulas above are those of the models: with nothing added they give the model's own norm and head."""
+    for name in ("gpt_neox", "llama", "gemma2"):
+        model = LanguageModel.from_module(copy.deepcopy(tiny_module(name)).double())
+        residual = torch.randn(3, model.d_model, dtype=torch.float64)
+        with torch.inference_mode():
+            wanted = model.unembedding(model.final_norm(residual))
+        torch.testing.assert_close(frozen_logits(model, residual, 0)[0], wanted, atol=1e-6, rtol=1e-6)
+
+
+def test_scale():
+    """1 / s, averaged over text, turns an effect into the logits that the neuron adds to the last layer's output."""
+    model = planted_model(dtype=torch.float64)
+    data = planted_text(5)
+    residuals = []
+    handle = model.final_norm.register_forward_pre_hook(lambda _, arguments: residuals.append(arguments[0]))
+    with torch.inference_mode():
+        for ids in data.sequences:
+            model.module(pad([ids]).tokens)
+    handle.remove()
+    wanted = (1 / torch.cat(residuals).var(-1, correction=0).sqrt()).mean()
+    np.testing.assert_allclose(mean_inverse_scale(model, data), float(wanted), rtol=1e-5)
+    halved = logit_effect(model, "L0.N3", scale=2.0)
+    np.testing.assert_allclose(2 * halved, logit_effect(model, "L0.N3"))
+
+
+@pytest.mark.parametrize("width", [16, 15])
+def test_norms_by_what_they_do(width):
+    class Holder:
+        name, d_model = "held", width
+
+        def __init__(self, norm):
+            self.final_norm = norm
+
+    layer_norm, rms_norm = torch.nn.LayerNorm(width), torch.nn.RMSNorm(width, eps=1e-6)
+    for norm, centred in ((layer_norm, True), (rms_norm, False)):
+        torch.nn.init.normal_(norm.weight)
+        found = folded_norm(Holder(norm))
+        assert found.centred is centred
+        torch.testing.assert_close(found.gain, norm.weight.detach().double(), atol=1e-9, rtol=1e-9)
+    with pytest.raises(UnsupportedModelError, match=r"the final norm of held \(Tanh\) is neither a LayerNorm nor"):
+        folded_norm(Holder(torch.nn.Tanh()))
+    identity = folded_norm(Holder(None))
+    assert not identity.centred
+    assert (identity.gain == 1).all()
+
+
+def test_moments_in_blocks(monkeypatch, tiny_model):
+    model = tiny_model("gpt_neox")
+    whole = check_table(logit_moments(model), LOGIT_MOMENTS)
+    monkeypatch.setattr("sparseprobe.neurons.logit_effect.EFFECT_BYTES", 8 * 50 * 7)
+    assert np.allclose(logit_moments(model), whole)
+    effects = logit_effect(model, [f"L1.N{index}" for index in range(model.d_mlp)])
+    rows = whole[whole["layer"] == 1]
+    for column, wanted in (
+        ("mean", effects.mean(1)),
+        ("variance", effects.var(1)),
+        ("skewness", stats.skew(effects, axis=1)),
+        ("kurtosis", stats.kurtosis(effects, axis=1)),
+    ):
+        np.testing.assert_allclose(rows[column], wanted)
+
+
+def test_planted_neuron_promotes_z():
+    model, tokenizer = planted_model(), planted_text(2).tokenizer
+    table = check_table(promoted_tokens(model, "L0.N0", tokenizer=tokenizer, n=3), PROMOTED)
+    assert table["direction"].tolist() == ["promoted"] * 3 + ["suppressed"] * 3
+    first = table.iloc[0]
+    assert (first["text"], first["token"], first["rank"]) == ("Z", LETTERS.index("Z"), 0)
+    assert (np.diff(table["effect"][:3]) <= 0).all()
+
+
+def test_planted_neurons_read_their_letters():
+    cosines = input_tokens(planted_model(), ["L0.N1", "L0.N4"])
+    assert {LETTERS[token] for token in np.argsort(-cosines[0])[:2]} == {"C", "D"}
+    assert LETTERS[cosines[1].argmax()] == "H"
+
+
+def test_token_classes(tiny_model):
+    tokenizer = planted_text(2).tokenizer
+    assert class_masks(tokenizer, 16)["digits"][0].sum() == 0
+    table = effect_by_token_class(planted_model(), "L0.N0", tokenizer=tokenizer)
+    check_table(table, TOKEN_CLASSES)
+    assert table.empty  # sixteen capital letters are all of one kind
+
+
+def test_classes_of_a_vocabulary(monkeypatch):
+    texts = (" The", "the", "THE", " 12", ".", "\n", "é", "\ufffd", "", "<eos>")
+    monkeypatch.setattr("sparseprobe.neurons.token_classes.token_texts", lambda _: texts)
+
+    class Record:
+        definition, special_ids = "{}", (9,)
+
+    masks = class_masks(Record(), 12)
+    members = {name: np.flatnonzero(inside).tolist() for name, (inside, _) in masks.items()}
+    assert members == {
+        "capitalised": [0, 2],
+        "all capitals": [2],
+        "lower case": [1, 6],
+        "leading space": [0, 3],
+        "within a word": [1, 2, 6],
+        "digits": [3],
+        "punctuation": [4],
+        "white space": [5],
+        "line break": [5],
+        "not ASCII": [6],
+    }
+    assert not any(inside[token] or outside[token] for inside, outside in masks.values() for token in (7, 8, 9, 10, 11))
+
+
+def test_separation(monkeypatch):
+    """By hand on a vocabulary of which half is digits."""
+    model, tokenizer = planted_model(), planted_text(2).tokenizer
+    inside = np.arange(16) < 8
+    monkeypatch.setattr("sparseprobe.neurons.logit_effect.class_masks", lambda *_: {"half": (inside, ~inside)})
+    row = effect_by_token_class(model, "L0.N0", tokenizer=tokenizer).iloc[0]
+    effect = logit_effect(model, "L0.N0")[0]
+    np.testing.assert_allclose(row["separation"], (effect[:8].mean() - effect[8:].mean()) / effect.std())
+    assert row["n_tokens"] == 8
+
+
+def test_errors(tiny_model):
+    with pytest.raises(UnsupportedModelError, match=r"has no unembedding of its residual stream \(width 16\)"):
+        logit_effect(tiny_model("bert"), "L0.N0")
+    with pytest.raises(InputError, match=r"scale=0 is no norm's scale"):
+        logit_effect(tiny_model("gpt2"), "L0.N0", scale=0)
+    assert len(named_neurons(tiny_model("gpt2"), ["L0.N0", ["L0.N0", "L1.N1"]])) == 2
