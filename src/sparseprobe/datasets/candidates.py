@@ -155,9 +155,10 @@ def _draw_all(
             continue
         feature = str(candidates.features["name"].iloc[column])
         kinds = candidates.negative_kinds.get(feature)
+        key = feature if values.dtype == np.int8 else "continuous"  # so that all forms of a target share their rows
         for part, members in parts.items():
             rows = members[known[members]]
-            rng = generator(seed, "draw", feature, part)
+            rng = generator(seed, "draw", key, part)
             quota = None if n is None else max(2, round(n * len(rows) / max(1, known.sum())))
             if values.dtype == np.int8:
                 chosen = draw(

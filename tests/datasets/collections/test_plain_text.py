@@ -89,3 +89,8 @@ def test_the_papers_settings(tokenizer: Tokenizer) -> None:
 def test_texts_that_are_too_short_are_said(tokenizer: Tokenizer) -> None:
     with pytest.raises(DataError, match="all 2 texts end before position 10"):
         load_dataset("plain_text", source=[{"text": "a b"}, {"text": "c"}], tokenizer=tokenizer)
+
+
+def test_the_shipped_texts_have_all_eleven_features() -> None:
+    data = load_dataset("plain_text", tokenizer="demo-4.7m")
+    assert set(data.features["name"]) == set(FEATURES), data.settings["dropped_features"]

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sparseprobe.datasets.collections.affixes import AFFIXES
 from sparseprobe.datasets.collections.collection import Collection
 from sparseprobe.datasets.collections.custom import CUSTOM
 from sparseprobe.datasets.collections.data_source import DATA_SOURCE
 from sparseprobe.datasets.collections.natural_language import NATURAL_LANGUAGE
 from sparseprobe.datasets.collections.plain_text import PLAIN_TEXT
+from sparseprobe.datasets.collections.position import POSITION
 from sparseprobe.datasets.collections.programming_language import PROGRAMMING_LANGUAGE
 
 if TYPE_CHECKING:
@@ -21,5 +23,13 @@ __all__ = ["COLLECTIONS", "Collection"]
 
 COLLECTIONS: Mapping[str, Collection] = {
     collection.name: collection
-    for collection in (NATURAL_LANGUAGE, PROGRAMMING_LANGUAGE, DATA_SOURCE, PLAIN_TEXT, CUSTOM)
+    for collection in (
+        NATURAL_LANGUAGE,
+        PROGRAMMING_LANGUAGE,
+        DATA_SOURCE,
+        PLAIN_TEXT,
+        AFFIXES,
+        POSITION,
+        CUSTOM,
+    )
 }

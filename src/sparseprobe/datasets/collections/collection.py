@@ -9,12 +9,15 @@ recorded; settings that every collection understands are in COMMON.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sparseprobe import demo
 from sparseprobe.datasets.labelled_text import TextReader
+from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from sparseprobe.datasets.candidates import Candidates
     from sparseprobe.datasets.labelled_text import LabelledText
     from sparseprobe.datasets.readers import Source
-    from sparseprobe.datasets.tokenising import TextEncoder
+    from sparseprobe.datasets.tokenising import EncodedText, TextEncoder
 
 TEXTS = Path(demo.__file__).parent / "texts"
 
@@ -53,6 +56,18 @@ class Request:
     def __post_init__(self) -> None:
         reader = TextReader(self.source, self.settings["text_column"], self.settings["document_column"])
         object.__setattr__(self, "reader", reader)
+
+    def encoded(self, required: Sequence[str] = ()) -> Iterator[tuple[LabelledText, EncodedText]]:
+        """Stream the texts with their tokens; a text is kept only until its tokens are there."""
+        waiting: deque[LabelledText] = deque()
+
+        def texts() -> Iterator[str]:
+            for item in self.texts(required):
+                waiting.append(item)
+                yield item.text
+
+        for encoded in self.encoder.encode(texts()):
+            yield waiting.popleft(), encoded
 
     def texts(self, required: Sequence[str] = ()) -> Iterator[LabelledText]:
         """Stream the source's texts; DataError where a `required` column is missing."""
@@ -84,8 +99,8 @@ class Collection:
     """Finds every possible example in the texts."""
     presets: Mapping[str, Mapping[str, Any]]
     """Settings of `default` and `paper`, beyond COMMON; both name the same settings."""
-    texts: str | None = None
-    """Folder of the shipped texts it reads when no source is given, or None."""
+    texts: tuple[str, ...] = ()
+    """Folders (or files) of the shipped texts it reads when no source is given."""
 
     def resolve(self, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """All settings: COMMON, then the preset, then what the user gave; UnknownNameError for an unknown name."""
@@ -99,10 +114,12 @@ class Collection:
 
     def has_shipped_texts(self) -> bool:
         """Whether texts for this collection come with the package."""
-        return self.texts is not None and (TEXTS / self.texts).is_dir()
+        return bool(self.texts) and all((TEXTS / name).exists() for name in self.texts)
 
-    def shipped_texts(self) -> Path:
-        """Folder of the texts that come with the package; InputError where there are none for this collection."""
-        if self.texts is None or not self.has_shipped_texts():
+    def shipped_texts(self) -> Source:
+        """The texts that come with the package; InputError where there are none for this collection."""
+        if not self.has_shipped_texts():
             raise InputError(f"no texts are shipped for {self.name}; give a source: a file or folder of texts")
-        return TEXTS / self.texts
+        if len(self.texts) == 1:
+            return TEXTS / self.texts[0]
+        return chain.from_iterable((record for _, record in read_records(TEXTS / name)) for name in self.texts)

@@ -46,5 +46,5 @@ DATA_SOURCE = Collection(
         "default": {"label_column": "label", "context": 512, "from_position": 1},
         "paper": {"label_column": "label", "context": 512, "from_position": 25, "split_by": "example"},
     },
-    texts="data_source",
+    texts=("data_source",),
 )

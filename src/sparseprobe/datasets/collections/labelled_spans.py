@@ -9,7 +9,6 @@ outside, and not labelled where a dropped span touches it.
 from __future__ import annotations
 
 import json
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +18,12 @@ import pandas as pd
 from sparseprobe.datasets.alignment import align
 from sparseprobe.datasets.candidates import Candidates
 from sparseprobe.datasets.collections.text_labels import TRUTH, label_columns
-from sparseprobe.datasets.collections.token_text import token_places
+from sparseprobe.datasets.collections.token_text import is_text, token_places
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.datasets.tokenising import windows
 from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from numpy.typing import NDArray
 
     from sparseprobe.datasets.collections.collection import Request
@@ -60,7 +57,7 @@ def find_spans(request: Request, column: str) -> Candidates:
         if given not in known:
             raise UnknownNameError(what, given, known)
     found = _Found()
-    for item, encoded in _encoded(request, column):
+    for item, encoded in request.encoded([column]):
         _collect(request, found, item, encoded, parse_spans(item, column), cover=partial == "cover")
     if all(found.dropped):
         raise DataError(
@@ -94,18 +91,6 @@ def parse_spans(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
             f"{item.where}: the column {column!r} holds {shown!r}; spans are written [[start, stop, label], ...]"
         ) from error
     return spans
-
-
-def _encoded(request: Request, column: str) -> Iterator[tuple[LabelledText, EncodedText]]:
-    waiting: deque[LabelledText] = deque()
-
-    def texts() -> Iterable[str]:
-        for item in request.texts([column]):
-            waiting.append(item)
-            yield item.text
-
-    for encoded in request.encoder.encode(texts()):
-        yield waiting.popleft(), encoded
 
 
 def _collect(
@@ -186,8 +171,7 @@ def _as_tokens(request: Request, found: _Found, column: str) -> Candidates:
         if str(label) in names:
             labels[offset + start : offset + stop, names.index(str(label))] = -1 if dropped else 1
     sequence, position = token_places(sequences)
-    record = request.encoder.record
-    text = ~np.isin(sequences.tokens, [*record.special_ids, *([record.bos_id] if record.bos_id is not None else [])])
+    text = is_text(request, sequences)
     feature = [(column if TRUTH.get(name.lower()) == 1 else name, f"the token is in a span {name}") for name in names]
     features = pd.DataFrame(
         [(*row, "token in a span", "binary") for row in feature], columns=["name", "description", "category", "kind"]

@@ -45,5 +45,5 @@ NATURAL_LANGUAGE = Collection(
         "default": {"label_column": "label", "context": 512, "from_position": 1},
         "paper": {"label_column": "label", "context": 512, "from_position": 100, "split_by": "example"},
     },
-    texts="natural_language",
+    texts=("natural_language",),
 )

@@ -87,5 +87,5 @@ PLAIN_TEXT = Collection(
         "default": {**_SETTINGS, "min_positives": 50},
         "paper": {**_SETTINGS, "min_positives": 500, "split_by": "example"},
     },
-    texts="natural_language",
+    texts=("natural_language", "data_source", "programming_language"),
 )

@@ -35,5 +35,5 @@ PROGRAMMING_LANGUAGE = Collection(
         "default": {"label_column": "label", "context": 512, "from_position": 1},
         "paper": {"label_column": "label", "context": 512, "from_position": 0, "split_by": "example"},
     },
-    texts="programming_language",
+    texts=("programming_language",),
 )

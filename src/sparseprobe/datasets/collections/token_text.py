@@ -29,6 +29,27 @@ def find_tokens(request: Request, table: NDArray[np.int8], features: pd.DataFram
 
     Reads the settings context and first_position. Raises DataError if no text is long enough.
     """
+    sequences, documents = text_windows(request)
+    sequence, position = token_places(sequences)
+    wanted = (position >= request.number("first_position")) & is_text(request, sequences)
+    labels = table[sequences.tokens[wanted]]
+    return Candidates(
+        sequences=sequences,
+        documents=documents,
+        sequence=sequence[wanted],
+        start=position[wanted],
+        stop=position[wanted] + 1,
+        labels=labels,
+        features=features,
+        counts={"texts": request.reader.count, "windows": len(sequences), "tokens": len(labels)},
+    )
+
+
+def text_windows(request: Request) -> tuple[Sequences, list[str]]:
+    """All texts, cut into windows of the context, and the document of each window.
+
+    Windows that end before first_position are left out; raises DataError if none is left.
+    """
     context, first = request.number("context", least=1), request.number("first_position")
     encoder, room = request.encoder, request.encoder.room(context)
     pieces: list[NDArray[np.int32]] = []
@@ -50,20 +71,14 @@ def find_tokens(request: Request, table: NDArray[np.int8], features: pd.DataFram
         raise DataError(
             f"all {len(sources)} texts end before position {first}, where examples start; set first_position lower"
         )
-    sequences = Sequences.of(pieces)
-    sequence, position = token_places(sequences)
-    wanted = (position >= first) & ~np.isin(sequences.tokens, encoder.record.special_ids)
-    labels = table[sequences.tokens[wanted]]
-    return Candidates(
-        sequences=sequences,
-        documents=documents,
-        sequence=sequence[wanted],
-        start=position[wanted],
-        stop=position[wanted] + 1,
-        labels=labels,
-        features=features,
-        counts={"texts": len(sources), "windows": len(pieces), "tokens": len(labels)},
-    )
+    return Sequences.of(pieces), documents
+
+
+def is_text(request: Request, sequences: Sequences) -> NDArray[np.bool_]:
+    """Which tokens stand for text, and are not special, (n_tokens,)."""
+    record = request.encoder.record
+    around = [token for token in (record.bos_id, record.eos_id) if token is not None]
+    return ~np.isin(sequences.tokens, [*record.special_ids, *around])
 
 
 def token_places(sequences: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

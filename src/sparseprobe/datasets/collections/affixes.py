@@ -1,0 +1,95 @@
+"""Which prefix or suffix a token has: thirty of each, the commonest of English word formation.
+
+Paper (arXiv 2305.01610, appendix on feature datasets): an addition to the plain-text features with the same settings
+(256 tokens of context, 10,000 tokens a feature, positives raised to 20 %, the first 10 positions left out). A label
+depends on the token alone. A prefix counts at the beginning of a word only (a token after a space, or the first of
+its line) and a suffix only in a token of letters; at least STEM letters must be left without it, so that neither " in"
+nor "ing" has one. Where a tokenizer cuts "walking" into " walk" and "ing", the word's pieces are not labelled as one
+word: a feature of words is better labelled by spans (see `custom`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from sparseprobe.datasets.collections.collection import Collection, Request
+from sparseprobe.datasets.collections.token_text import find_tokens
+from sparseprobe.datasets.vocabulary import FRAGMENT, label_vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sparseprobe.datasets.candidates import Candidates
+
+STEM = 2
+"""Letters that a token must have besides the affix."""
+# fmt: off
+PREFIXES = (
+    "anti", "auto", "be", "bi", "co", "com", "con", "de", "dis", "em", "en", "ex", "fore", "im", "in", "inter", "mid",
+    "mis", "non", "out", "over", "pre", "pro", "re", "sub", "super", "trans", "un", "under", "up",
+)
+SUFFIXES = (
+    "able", "age", "al", "ally", "ance", "ant", "ary", "ate", "ation", "ed", "ence", "ent", "er", "es", "est", "ful",
+    "ible", "ic", "ing", "ion", "ious", "ish", "ism", "ist", "ity", "ive", "less", "ly", "ment", "ness",
+)
+# fmt: on
+
+
+def has_prefix(text: str, prefix: str) -> bool:
+    """Whether a token begins a word with `prefix`.
+
+    >>> has_prefix(" undo", "un"), has_prefix("undo", "un"), has_prefix(" un", "un")
+    (True, False, False)
+    """
+    word = text.strip()
+    begins = text[:1].isspace() and word.isalpha() and word.lower().startswith(prefix)
+    return begins and len(word) >= len(prefix) + STEM
+
+
+def has_suffix(text: str, suffix: str) -> bool:
+    """Whether a token is letters that end in `suffix`.
+
+    >>> has_suffix(" walking", "ing"), has_suffix("king", "ing"), has_suffix("walking.", "ing")
+    (True, False, False)
+    """
+    word = text.strip()
+    ends = word.isalpha() and word.lower().endswith(suffix)
+    return ends and len(word) >= len(suffix) + STEM
+
+
+def _of(holds: Callable[[str, str], bool], affix: str) -> Callable[[str], bool | None]:
+    return lambda text: holds(text, affix) if FRAGMENT not in text else None
+
+
+FEATURES = {
+    **{f"{prefix}-": (f"the token begins a word with {prefix}-", _of(has_prefix, prefix)) for prefix in PREFIXES},
+    **{f"-{suffix}": (f"the token is letters that end in -{suffix}", _of(has_suffix, suffix)) for suffix in SUFFIXES},
+}
+
+
+def _find(request: Request) -> Candidates:
+    table = label_vocabulary(request.encoder.record, [holds for _, holds in FEATURES.values()])
+    rows = [
+        (name, description, "prefix" if name.endswith("-") else "suffix", "binary")
+        for name, (description, _) in FEATURES.items()
+    ]
+    return find_tokens(request, table, pd.DataFrame(rows, columns=["name", "description", "category", "kind"]))
+
+
+_SETTINGS = {"context": 256, "first_position": 10, "n_examples": 10_000, "positive_share": 0.2}
+
+AFFIXES = Collection(
+    name="affixes",
+    description="which of thirty prefixes and thirty suffixes a token has",
+    unit="token",
+    aggregate="none",
+    features=tuple(FEATURES),
+    find=_find,
+    presets={
+        "default": {**_SETTINGS, "min_positives": 30},
+        "paper": {**_SETTINGS, "min_positives": 500, "split_by": "example"},
+    },
+    texts=("data_source",),
+)
