@@ -1,10 +1,10 @@
 """Optimal supports on planted problems, beside the paper's outer approximation on HiGHS: `python -m benchmarks.exact`.
 
 The problems are those of `planted_problem` (GELU of correlated heavy-tailed Gaussians, 20 % positives, 2 % label
-noise), scaled by 1 / (10 std), gamma = 1 / sqrt(n). Printed per problem: wall and CPU seconds, objective, gap, nodes; then what
-outer approximation (a mixed-integer master over the support with a cut from every support tried, solved anew by HiGHS,
-the convex problem on each support by our own solver) reaches on the same problem within its limit. Trust ratios within
-one run, not absolute times: machines are shared. `--quick` runs the problems of 50 columns at n = 5,000 only.
+noise), scaled by 1 / (10 std), gamma = 1 / sqrt(n). Printed per problem: wall and CPU seconds, objective, gap, nodes;
+then what outer approximation (a mixed-integer master over the support with a cut from every support tried, solved anew
+by HiGHS, the convex problem on each support by our own solver) reaches on the same problem within its limit. Trust
+ratios within one run, not absolute times: machines are shared. `--quick` runs 50 columns at n = 5,000 only.
 """
 
 from __future__ import annotations
