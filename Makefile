@@ -23,7 +23,11 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.extraction
+	$(BIN)/python -m benchmarks.probing
+
+bench-exact: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.exact
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict
