@@ -4,12 +4,14 @@ from .errors import SparseProbeError
 from .experiments import PAPER_K, best_neurons, single_neurons, sweep
 from .models import LanguageModel, Neuron, load_model
 from .runs import Run, RunSpec, resume, run
+from .solvers import OptimalSupport, optimal_path, optimal_support
 
 __all__ = [
     "PAPER_K",
     "Activations",
     "LanguageModel",
     "Neuron",
+    "OptimalSupport",
     "ProbingDataset",
     "Run",
     "RunSpec",
@@ -18,6 +20,8 @@ __all__ = [
     "extract",
     "load_dataset",
     "load_model",
+    "optimal_path",
+    "optimal_support",
     "resume",
     "run",
     "single_neurons",
