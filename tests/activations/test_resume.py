@@ -1,6 +1,5 @@
 """A run that is stopped goes on and ends in the bytes of one that was not."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -118,31 +117,34 @@ def test_half_a_chunk_is_never_seen(whole, tiny_model, span_data, tmp_path, monk
 
 
 KILLED = """
-import os, sys, signal
-sys.path.insert(0, {tests!r})
-import conftest
-import torch
-torch.set_num_threads(1)
+import os, signal
+from transformers import GPTNeoXForCausalLM
 from sparseprobe.activations import budget, extract, site_reader
 from sparseprobe.datasets.probing_dataset import ProbingDataset
-from sparseprobe.models import run_trunk
-budget.BLOCK_ROWS = 16
+from sparseprobe.models import LanguageModel, run_trunk
+
 left = iter(range(7))
+
 def run(model, batch):
     if next(left, None) is None:
         os.kill(os.getpid(), signal.SIGKILL)
     run_trunk(model, batch)
+
+budget.BLOCK_ROWS = 16
 site_reader.run_trunk = run
-extract(conftest.find("gpt_neox"), ProbingDataset.load({data!r}), out={out!r}, aggregate="mean", batch_tokens=40)
+module = GPTNeoXForCausalLM.from_pretrained({model!r}, attn_implementation="eager")
+model = LanguageModel.from_module(module, name="gpt_neox")
+extract(model, ProbingDataset.load({data!r}), out={out!r}, aggregate="mean", batch_tokens=40)
 """
 
 
-def test_killed_process(whole, tiny_model, span_data, tmp_path):
+def test_killed_process(whole, tiny_model, tiny_module, span_data, tmp_path):
+    """Its folder is finished by another process, from a copy of the model."""
     span_data.save(tmp_path / "data")
+    tiny_module("gpt_neox").save_pretrained(tmp_path / "model")
     folder = tmp_path / "killed"
-    tests = str(Path(__file__).parents[1])
-    script = KILLED.format(tests=tests, data=str(tmp_path / "data"), out=str(folder))
-    result = subprocess.run([sys.executable, "-c", script], env=os.environ, capture_output=True, check=False)
+    script = KILLED.format(model=str(tmp_path / "model"), data=str(tmp_path / "data"), out=str(folder))
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert result.returncode == -signal.SIGKILL, result.stderr.decode()
     with pytest.raises(StorageError, match="parts of a run that was stopped"):
         Activations.open(folder)

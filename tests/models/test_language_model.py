@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from sparseprobe.errors import InputError, UnsupportedModelError
-from sparseprobe.models import LanguageModel
+from sparseprobe.models import LanguageModel, load_model
 
 TOKENS = torch.arange(7)[None]
+SHAPE = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 30}
 
 
 def test_unembedding_of_final_norm_gives_the_logits(causal_architecture, tiny_model):
@@ -109,6 +110,13 @@ def test_fingerprint_tells_fine_tuned_weights_and_precision_apart(tiny_module):
     half = LanguageModel.from_module(type(module)(module.config).half()).fingerprint
     assert len({before, changed, half}) == 3
     assert LanguageModel.from_module(module).fingerprint == before
+
+
+def test_fingerprint_is_kept_by_saving(tmp_path, tiny_module):
+    module = type(tiny_module("gpt_neox"))(type(tiny_module("gpt_neox").config)(**SHAPE))
+    before = LanguageModel.from_module(module).fingerprint
+    module.save_pretrained(tmp_path)
+    assert load_model(tmp_path).fingerprint == before
 
 
 def test_says_what_it_is(tiny_model):

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 N_VALUES = 64
 #: Entries of a config that say where it came from or how it is run, not what it computes.
-NOT_THE_MODEL = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "use_cache", "return_dict")
+NOT_THE_MODEL = (
+    "architectures",
+    "_name_or_path",
+    "transformers_version",
+    "dtype",
+    "torch_dtype",
+    "use_cache",
+    "return_dict",
+)
 
 
 def model_fingerprint(module: PreTrainedModel) -> str:
