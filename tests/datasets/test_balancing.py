@@ -60,3 +60,14 @@ def test_a_draw_is_uniform_over_the_rows_of_a_class() -> None:
 def test_settings_that_cannot_be_met_are_refused(n, share) -> None:
     with pytest.raises(InputError, match=r"n_examples is 1|positive_share is"):
         draw(labels(5, 5), n=n, positive_share=share, rng=np.random.default_rng(0))
+
+
+def test_equal_kinds_give_up_negatives_rather_than_balance() -> None:
+    labels = np.array([1] * 10 + [0] * 90, dtype=np.int8)
+    kinds = np.array([0] * 10 + [0] * 80 + [1] * 10, dtype=np.int8)
+    arguments = {"n": 60, "positive_share": 0.1, "kinds": kinds}
+    filled = draw(labels, rng=np.random.default_rng(0), **arguments)
+    equal = draw(labels, rng=np.random.default_rng(0), equal_kinds=True, **arguments)
+    assert [int((kinds[filled[labels[filled] == 0]] == kind).sum()) for kind in (0, 1)] == [44, 10]
+    assert [int((kinds[equal[labels[equal] == 0]] == kind).sum()) for kind in (0, 1)] == [10, 10]
+    assert labels[equal].sum() == labels[filled].sum()

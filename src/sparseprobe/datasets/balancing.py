@@ -5,8 +5,8 @@
 
 Source: the paper's data (arXiv 2305.01610, appendix on datasets) raises positives to 20 % or 25 % of 8,000 to 25,000
 tokens. Negatives may be of several kinds (a feature's mirror image, and all the rest): each kind gives an equal part,
-and what one lacks the others fill. A draw is keyed by seed, feature and part, so one feature's draw never moves
-another's. Cost: linear.
+and what one lacks the others fill, unless equal numbers are asked for. A draw is keyed by seed, feature and part, so
+one feature's draw never moves another's. Cost: linear.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ def draw(
     positive_share: float | None,
     rng: np.random.Generator,
     kinds: NDArray[np.int8] | None = None,
+    equal_kinds: bool = False,
 ) -> NDArray[np.int64]:
     """Rows to keep, sorted, of labels (n_rows,) in {1, 0, -1}; rows labelled -1 are never drawn.
 
     `n`: at most so many rows (None: all that the share allows); `positive_share`: at least so many of them positive
-    (None: as they come); `kinds` (n_rows,): the kind of each negative.
+    (None: as they come); `kinds` (n_rows,): the kind of each negative;
+    `equal_kinds`: rather fewer negatives than more of one kind than of another (of the kinds that there are).
 
     >>> labels = np.array([1] * 10 + [0] * 90, dtype=np.int8)
     >>> rows = draw(labels, n=50, positive_share=0.2, rng=np.random.default_rng(0))
@@ -55,6 +57,8 @@ def draw(
         [negatives] if kinds is None else [negatives[kinds[negatives] == kind] for kind in np.unique(kinds[negatives])]
     )
     wanted = min(len(negatives), total - n_positive)
+    if equal_kinds and pools:
+        wanted = min(wanted, len(pools) * min(map(len, pools)))
     for index in np.argsort([len(pool) for pool in pools], kind="stable"):
         taken = sum(map(len, chosen[1:]))
         chosen.append(_some(pools[index], -(-(wanted - taken) // (len(pools) + 1 - len(chosen))), rng))

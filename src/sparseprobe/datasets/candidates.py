@@ -162,7 +162,12 @@ def _draw_all(
             quota = None if n is None else max(2, round(n * len(rows) / max(1, known.sum())))
             if values.dtype == np.int8:
                 chosen = draw(
-                    values[rows], n=quota, positive_share=share, rng=rng, kinds=None if kinds is None else kinds[rows]
+                    values[rows],
+                    n=quota,
+                    positive_share=share,
+                    rng=rng,
+                    kinds=None if kinds is None else kinds[rows],
+                    equal_kinds=bool(settings.get("equal_kinds", False)),
                 )
             else:
                 chosen = rng.permutation(len(rows))[:quota]

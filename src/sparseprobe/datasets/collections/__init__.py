@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sparseprobe.datasets.collections.affixes import AFFIXES
 from sparseprobe.datasets.collections.collection import Collection
+from sparseprobe.datasets.collections.compound_words import COMPOUND_WORDS
 from sparseprobe.datasets.collections.custom import CUSTOM
 from sparseprobe.datasets.collections.data_source import DATA_SOURCE
 from sparseprobe.datasets.collections.natural_language import NATURAL_LANGUAGE
@@ -29,6 +30,7 @@ COLLECTIONS: Mapping[str, Collection] = {
         DATA_SOURCE,
         PLAIN_TEXT,
         AFFIXES,
+        COMPOUND_WORDS,
         POSITION,
         CUSTOM,
     )
