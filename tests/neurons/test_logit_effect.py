@@ -16,9 +16,9 @@ from sparseprobe.neurons.logit_effect import (
     input_tokens,
     logit_effect,
     logit_moments,
-    named_neurons,
     promoted_tokens,
 )
+from sparseprobe.neurons.neuron_sets import named_neurons
 from sparseprobe.neurons.planted_language import LETTERS, planted_model, planted_text
 from sparseprobe.neurons.schema import LOGIT_MOMENTS, PROMOTED, TOKEN_CLASSES
 from sparseprobe.neurons.token_classes import class_masks

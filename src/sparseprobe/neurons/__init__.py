@@ -1,27 +1,68 @@
 """Neurons: what they do, and whether they matter to the model."""
 
 from sparseprobe.neurons.ablate import ablate
+from sparseprobe.neurons.activation_summary import ActivationSummary, LayerSummary, summarise
+from sparseprobe.neurons.checkpoint_weights import Checkpoint
+from sparseprobe.neurons.folded_norm import folded_norm, mean_inverse_scale
+from sparseprobe.neurons.label_relation import LabelRelation, label_relation
+from sparseprobe.neurons.logit_effect import (
+    effect_by_token_class,
+    input_tokens,
+    logit_effect,
+    logit_moments,
+    promoted_tokens,
+)
 from sparseprobe.neurons.loss_stream import TokenLosses, changed_logits, token_losses
 from sparseprobe.neurons.neuron_sets import NeuronSet, name_of, neuron_sets
+from sparseprobe.neurons.pruning import prune
 from sparseprobe.neurons.schema import ABLATION, SPECIFICITY
 from sparseprobe.neurons.specificity import specificity
+from sparseprobe.neurons.stimuli import Stimuli, stimuli
+from sparseprobe.neurons.token_activations import TokenActivations, by_class, by_token, disambiguation, read_tokens
+from sparseprobe.neurons.union_test import UnionTest, union_test
 from sparseprobe.neurons.values import ClassMean, Fixed, Mean, Resampled, Scaled, parse_value
+from sparseprobe.neurons.weight_statistics import layer_profile, weight_statistics
 
 __all__ = [
     "ABLATION",
     "SPECIFICITY",
+    "ActivationSummary",
+    "Checkpoint",
     "ClassMean",
     "Fixed",
+    "LabelRelation",
+    "LayerSummary",
     "Mean",
     "NeuronSet",
     "Resampled",
     "Scaled",
+    "Stimuli",
+    "TokenActivations",
     "TokenLosses",
+    "UnionTest",
     "ablate",
+    "by_class",
+    "by_token",
     "changed_logits",
+    "disambiguation",
+    "effect_by_token_class",
+    "folded_norm",
+    "input_tokens",
+    "label_relation",
+    "layer_profile",
+    "logit_effect",
+    "logit_moments",
+    "mean_inverse_scale",
     "name_of",
     "neuron_sets",
     "parse_value",
+    "promoted_tokens",
+    "prune",
+    "read_tokens",
     "specificity",
+    "stimuli",
+    "summarise",
     "token_losses",
+    "union_test",
+    "weight_statistics",
 ]

@@ -20,7 +20,7 @@ from sparseprobe.datasets.vocabulary import token_texts
 from sparseprobe.errors import InputError, UnsupportedModelError
 from sparseprobe.experiments.schema import check_table
 from sparseprobe.neurons.folded_norm import folded_norm
-from sparseprobe.neurons.neuron_sets import Neurons, neuron_sets
+from sparseprobe.neurons.neuron_sets import Neurons, named_neurons
 from sparseprobe.neurons.schema import LOGIT_MOMENTS, PROMOTED, TOKEN_CLASSES, make_table
 from sparseprobe.neurons.token_classes import class_masks
 
@@ -152,11 +152,6 @@ def input_tokens(model: LanguageModel, neurons: Neurons) -> NDArray[np.float64]:
         torch.nn.functional.normalize(read) @ torch.nn.functional.normalize(table).T
     ).numpy()
     return cosines
-
-
-def named_neurons(model: LanguageModel, neurons: Neurons) -> tuple[Neuron, ...]:
-    """The neurons of all sets, in order, each once."""
-    return tuple(dict.fromkeys(neuron for chosen in neuron_sets(neurons, model) for neuron in chosen))
 
 
 def _unembedding(model: LanguageModel) -> Tensor:

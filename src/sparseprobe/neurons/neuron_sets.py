@@ -41,6 +41,11 @@ def neuron_sets(neurons: Neurons, model: LanguageModel | None = None) -> tuple[N
     return sets
 
 
+def named_neurons(model: LanguageModel, neurons: Neurons) -> tuple[Neuron, ...]:
+    """The neurons of all sets, in order, each once."""
+    return tuple(dict.fromkeys(neuron for chosen in neuron_sets(neurons, model) for neuron in chosen))
+
+
 def name_of(neurons: NeuronSet) -> str:
     """How a set is written: its neurons with plus signs between."""
     return "+".join(map(str, neurons))

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-def make_table(rows: Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:
+def make_table(rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:
     """Rows as a table with exactly these columns and dtypes, also when there are none.
 
     >>> make_table([], SPECIFICITY).shape
     (0, 11)
     """
-    table = pd.DataFrame(list(rows), columns=[column.name for column in columns])
+    names = [column.name for column in columns]
+    table = rows[names] if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), columns=names)
     dtypes = {column.name: column.dtype for column in columns if column.dtype != "object"}
     return check_table(table.astype(dtypes), columns)
 
@@ -91,4 +92,75 @@ TOKEN_CLASSES = (
     Column("mean", "float64", "Mean effect on them, logits per unit of activation."),
     Column("mean_elsewhere", "float64", "Mean effect on the other tokens."),
     Column("separation", "float64", "Difference of the means in standard deviations over the vocabulary."),
+)
+SUMMARY = (
+    Column("layer", "int64", "The layer, counted from 0."),
+    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    Column("n_tokens", "int64", "Tokens that were read, special ones left out."),
+    Column("mean", "float64", "Mean activation."),
+    Column("std", "float64", "Standard deviation."),
+    Column("skewness", "float64", "Third standardised moment; NaN for a neuron that never changes."),
+    Column("kurtosis", "float64", "Fourth standardised moment less 3."),
+    Column("above_zero", "float64", "Share of tokens with an activation above zero."),
+    Column("min", "float64", "Least activation."),
+    Column("max", "float64", "Largest activation."),
+    Column("q01", "float64", "Quantile of 1 %, within a histogram bin."),
+    Column("q25", "float64", "Lower quartile."),
+    Column("q50", "float64", "Median."),
+    Column("q75", "float64", "Upper quartile."),
+    Column("q99", "float64", "Quantile of 99 %."),
+)
+BY_TOKEN = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("token", "int64", "The token's id."),
+    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("count", "int64", "How often it occurs."),
+    Column("mean", "float64", "Mean activation on it."),
+    Column("std", "float64", "Standard deviation of the population."),
+    Column("min", "float64", "Least activation."),
+    Column("q25", "float64", "Lower quartile."),
+    Column("q50", "float64", "Median."),
+    Column("q75", "float64", "Upper quartile."),
+    Column("max", "float64", "Largest activation."),
+)
+BY_CLASS = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("feature", "str", "A binary feature."),
+    Column("label", "int64", "1: tokens in its positive examples; 0: tokens in its negative ones."),
+    Column("count", "int64", "Tokens."),
+    Column("mean", "float64", "Mean activation."),
+    Column("std", "float64", "Standard deviation of the population."),
+    Column("above_zero", "float64", "Share of activations above zero."),
+    Column("q25", "float64", "Lower quartile."),
+    Column("q50", "float64", "Median."),
+    Column("q75", "float64", "Upper quartile."),
+    Column("max", "float64", "Largest activation."),
+)
+DISAMBIGUATION = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("token", "int64", "A token that occurs on both sides."),
+    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("n_inside", "int64", "Occurrences in positive examples of the feature."),
+    Column("n_outside", "int64", "Occurrences in negative ones."),
+    Column("mean_inside", "float64", "Mean activation there."),
+    Column("mean_outside", "float64", "Mean activation there."),
+    Column("difference", "float64", "mean_inside - mean_outside: context, since the token is the same."),
+)
+STIMULI = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("tokens", "object", "The n-gram, ending in the token at which the neuron fires (list of ids)."),
+    Column("text", "str", "Its tokens with | between."),
+    Column("prefix", "int64", "Tokens before the last one, 0 to 3."),
+    Column("count", "int64", "How often it occurs in the text."),
+    Column("median", "float64", "Median activation at its last token."),
+    Column("max", "float64", "Largest activation there."),
+    Column("meaning", "int64", "N-grams that share a token, up to case and spaces, have the same number."),
+)
+PRUNING = (
+    Column("step", "int64", "0 for all neurons; before each later step one neuron was taken away."),
+    Column("neurons", "object", "The optimal neurons among those left (list of column numbers)."),
+    Column("f1", "float64", "F1 of their probe on held-out examples."),
+    Column("removed", "int64", "The neuron taken away after this step: the best of them alone."),
+    Column("gap", "float64", "By which share the objective of the choice could at most be lowered."),
+    Column("proven", "bool", "Whether the choice is proven optimal."),
 )
