@@ -12,7 +12,7 @@ import pytest
 from sparseprobe import artefacts
 
 
-def says(outcome: Any, *parts: str) -> None:
+def expect_sentence(outcome: Any, *parts: str) -> None:
     """One sentence that names these things, and nothing like a traceback."""
     assert outcome.code == 2, outcome
     assert "Traceback" not in outcome.err
@@ -28,82 +28,86 @@ def asked(dataset: Path, model_folder: Path, tmp_path: Path) -> tuple[object, ..
 
 
 def test_unknown_model(command: Any, dataset: Path, tmp_path: Path) -> None:
-    says(command("run", "--model", "no-such", "--dataset", dataset, "--out", tmp_path / "run"), "no-such", "demo-4.7m")
+    expect_sentence(
+        command("run", "--model", "no-such", "--dataset", dataset, "--out", tmp_path / "run"), "no-such", "demo-4.7m"
+    )
     assert not (tmp_path / "run").exists()
 
 
 def test_unknown_dataset(command: Any, model_folder: Path, tmp_path: Path) -> None:
     outcome = command("run", "--model", model_folder, "--dataset", "natural_langage", "--out", tmp_path / "run")
-    says(outcome, "natural_langage", "did you mean 'natural_language'")
+    expect_sentence(outcome, "natural_langage", "did you mean 'natural_language'")
 
 
 def test_unknown_layer(command: Any, asked: tuple[object, ...]) -> None:
-    says(command(*asked, "--layers", "7"), "7", "layers 0 to 1")
+    expect_sentence(command(*asked, "--layers", "7"), "7", "layers 0 to 1")
 
 
 def test_k_larger_than_the_width(command: Any, asked: tuple[object, ...], tmp_path: Path) -> None:
-    says(command(*asked, "--k", "1,64"), "64", "width 32")
+    expect_sentence(command(*asked, "--k", "1,64"), "64", "width 32")
     assert not (tmp_path / "run").exists()
     assert command(*asked, "--k", "1,2").code == 0  # the folder is not spoiled by the mistake
 
 
 @pytest.mark.parametrize("k", ["0", "-1", "two", "1.5", ""])
 def test_k_that_is_no_number(command: Any, asked: tuple[object, ...], k: str) -> None:
-    says(command(*asked, "--k", k), "positive whole numbers")
+    expect_sentence(command(*asked, "--k", k), "positive whole numbers")
 
 
 def test_unknown_selection_and_feature(command: Any, asked: tuple[object, ...]) -> None:
-    says(command(*asked, "--selection", "adaptiv"), "did you mean 'adaptive'")
-    says(command(*asked, "--features", "fr,dutch"), "dutch", "fr")
+    expect_sentence(command(*asked, "--selection", "adaptiv"), "did you mean 'adaptive'")
+    expect_sentence(command(*asked, "--features", "fr,dutch"), "dutch", "fr")
 
 
 def test_a_folder_of_another_run_is_kept(command: Any, asked: tuple[object, ...]) -> None:
     assert command(*asked, "--k", "1").code == 0
-    says(command(*asked, "--k", "1,2"), "another k", "resume")
+    expect_sentence(command(*asked, "--k", "1,2"), "another k", "resume")
 
 
 def test_labels_of_one_class(command: Any, model_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "one.csv"
     path.write_text("text,label\n" + "".join(f"the house {i},en\n" for i in range(9)))
     build = ("datasets", "build", "custom", "--source", path, "--tokenizer", model_folder, "--out", tmp_path / "d")
-    says(command(*build), "'en'", "two classes")
+    expect_sentence(command(*build), "'en'", "two classes")
 
 
 def test_empty_file(command: Any, model_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "empty.jsonl"
     path.write_text("")
     build = ("datasets", "build", "custom", "--source", path, "--tokenizer", model_folder, "--out", tmp_path / "d")
-    says(command(*build), "empty.jsonl")
+    expect_sentence(command(*build), "empty.jsonl")
 
 
 def test_broken_json_line_has_its_number(command: Any, model_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "broken.jsonl"
     path.write_text(json.dumps({"text": "the house", "label": "en"}) + '\n{"text": \n')
     build = ("datasets", "build", "custom", "--source", path, "--tokenizer", model_folder, "--out", tmp_path / "d")
-    says(command(*build), "broken.jsonl", "2")
+    expect_sentence(command(*build), "broken.jsonl", "2")
 
 
 def test_wrong_column(command: Any, texts: Path, model_folder: Path, tmp_path: Path) -> None:
     build = ("datasets", "build", "custom", "--source", texts, "--tokenizer", model_folder, "--out", tmp_path / "d")
-    says(command(*build, "--label-column", "language"), "language", "label")
+    expect_sentence(command(*build, "--label-column", "language"), "language", "label")
 
 
 def test_unknown_setting(command: Any, texts: Path, model_folder: Path, tmp_path: Path) -> None:
     build = ("datasets", "build", "custom", "--source", texts, "--tokenizer", model_folder, "--out", tmp_path / "d")
-    says(command(*build, "--set", "contxt=3"), "did you mean 'context'")
-    says(command(*build, "--set", "context"), "name=value")
+    expect_sentence(command(*build, "--set", "contxt=3"), "did you mean 'context'")
+    expect_sentence(command(*build, "--set", "context"), "name=value")
 
 
 def test_tokenizer_mismatch(command: Any, texts: Path, model_folder: Path, tmp_path: Path) -> None:
     build = ("datasets", "build", "custom", "--source", texts, "--tokenizer", "demo-4.7m", "--out", tmp_path / "d")
     assert command(*build).code == 0
-    says(command("run", "--model", model_folder, "--dataset", tmp_path / "d", "--out", tmp_path / "run"), "tokenizer")
+    expect_sentence(
+        command("run", "--model", model_folder, "--dataset", tmp_path / "d", "--out", tmp_path / "run"), "tokenizer"
+    )
 
 
 def test_unwritable_folder(command: Any, dataset: Path, model_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     run = ("run", "--model", model_folder, "--dataset", dataset, "--out", tmp_path / "file" / "run", "--k", "1")
-    says(command(*run, "--quiet"), "cannot be written")
+    expect_sentence(command(*run, "--quiet"), "cannot be written")
 
 
 def test_full_disk(command: Any, asked: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,21 +116,21 @@ def test_full_disk(command: Any, asked: tuple[object, ...], tmp_path: Path, monk
 
     with monkeypatch.context() as patched:
         patched.setattr(artefacts.pd.DataFrame, "to_parquet", full)
-        says(command(*asked, "--k", "1"), "full")
+        expect_sentence(command(*asked, "--k", "1"), "full")
     assert not list((tmp_path / "run").rglob("*.partial"))
     assert command(*asked, "--k", "1").code == 0
 
 
 def test_a_folder_without_a_run(command: Any, tmp_path: Path) -> None:
-    says(command("resume", tmp_path), "spec.yaml")
+    expect_sentence(command("resume", tmp_path), "spec.yaml")
 
 
 def test_a_spec_with_a_wrong_name(command: Any, tmp_path: Path) -> None:
     spec = tmp_path / "s.yaml"
     spec.write_text("model: demo-4.7m\ndataset: natural_language\nlayer: 3\n")
-    says(command("run", spec, "--out", tmp_path / "run"), "did you mean 'layers'")
+    expect_sentence(command("run", spec, "--out", tmp_path / "run"), "did you mean 'layers'")
     spec.write_text("- model\n")
-    says(command("run", spec, "--out", tmp_path / "run"), "name: value")
+    expect_sentence(command("run", spec, "--out", tmp_path / "run"), "name: value")
 
 
 def test_debug_shows_the_traceback(command: Any, tmp_path: Path) -> None:
