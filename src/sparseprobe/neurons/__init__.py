@@ -3,17 +3,19 @@
 from sparseprobe.neurons.ablate import ablate
 from sparseprobe.neurons.activation_summary import ActivationSummary, LayerSummary, summarise
 from sparseprobe.neurons.checkpoint_weights import Checkpoint
+from sparseprobe.neurons.describe_neuron import describe_neuron
 from sparseprobe.neurons.folded_norm import folded_norm, mean_inverse_scale
 from sparseprobe.neurons.label_relation import LabelRelation, label_relation
-from sparseprobe.neurons.logit_effect import (
+from sparseprobe.neurons.loss_stream import TokenLosses, changed_logits, token_losses
+from sparseprobe.neurons.neuron_card import NeuronCard
+from sparseprobe.neurons.neuron_sets import NeuronSet, name_of, neuron_sets
+from sparseprobe.neurons.output_logits import (
     effect_by_token_class,
     input_tokens,
     logit_effect,
     logit_moments,
     promoted_tokens,
 )
-from sparseprobe.neurons.loss_stream import TokenLosses, changed_logits, token_losses
-from sparseprobe.neurons.neuron_sets import NeuronSet, name_of, neuron_sets
 from sparseprobe.neurons.pruning import prune
 from sparseprobe.neurons.schema import ABLATION, SPECIFICITY
 from sparseprobe.neurons.specificity import specificity
@@ -33,6 +35,7 @@ __all__ = [
     "LabelRelation",
     "LayerSummary",
     "Mean",
+    "NeuronCard",
     "NeuronSet",
     "Resampled",
     "Scaled",
@@ -44,6 +47,7 @@ __all__ = [
     "by_class",
     "by_token",
     "changed_logits",
+    "describe_neuron",
     "disambiguation",
     "effect_by_token_class",
     "folded_norm",

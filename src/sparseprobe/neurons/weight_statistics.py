@@ -43,7 +43,7 @@ def weight_statistics(
     """
     source = Checkpoint.open(model, neurons_per_block=neurons_per_block) if isinstance(model, str | Path) else model
     parts = [
-        _statistics(layer.index, start, weights)
+        statistics_of(layer.index, start, weights)
         for layer in source.layers
         for start, weights in _blocks(source, layer.index, neurons_per_block)
     ]
@@ -92,7 +92,8 @@ def _blocks(source: LanguageModel | Checkpoint, layer: int, size: int) -> Iterat
         yield start, NeuronWeights(W_in, part(whole.b_in), W_out, None, part(whole.W_gate), part(whole.b_gate))
 
 
-def _statistics(layer: int, start: int, weights: NeuronWeights) -> pd.DataFrame:
+def statistics_of(layer: int, start: int, weights: NeuronWeights) -> pd.DataFrame:
+    """Statistics of a block of neurons of a layer, of which the first has the index `start`."""
     n = len(weights.W_in)
     missing = torch.full((n,), torch.nan, dtype=torch.float64)
     norm_in, norm_out = weights.W_in.norm(dim=1), weights.W_out.norm(dim=1)

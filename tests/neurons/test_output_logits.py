@@ -11,14 +11,14 @@ from sparseprobe.errors import InputError, UnsupportedModelError
 from sparseprobe.experiments.schema import check_table
 from sparseprobe.models import LanguageModel, pad
 from sparseprobe.neurons.folded_norm import folded_norm, mean_inverse_scale
-from sparseprobe.neurons.logit_effect import (
+from sparseprobe.neurons.neuron_sets import named_neurons
+from sparseprobe.neurons.output_logits import (
     effect_by_token_class,
     input_tokens,
     logit_effect,
     logit_moments,
     promoted_tokens,
 )
-from sparseprobe.neurons.neuron_sets import named_neurons
 from sparseprobe.neurons.planted_language import LETTERS, planted_model, planted_text
 from sparseprobe.neurons.schema import LOGIT_MOMENTS, PROMOTED, TOKEN_CLASSES
 from sparseprobe.neurons.token_classes import class_masks
@@ -107,7 +107,7 @@ def test_norms_by_what_they_do(width):
 def test_moments_in_blocks(monkeypatch, tiny_model):
     model = tiny_model("gpt_neox")
     whole = check_table(logit_moments(model), LOGIT_MOMENTS)
-    monkeypatch.setattr("sparseprobe.neurons.logit_effect.EFFECT_BYTES", 8 * 50 * 7)
+    monkeypatch.setattr("sparseprobe.neurons.output_logits.EFFECT_BYTES", 8 * 50 * 7)
     assert np.allclose(logit_moments(model), whole)
     effects = logit_effect(model, [f"L1.N{index}" for index in range(model.d_mlp)])
     rows = whole[whole["layer"] == 1]
@@ -171,7 +171,7 @@ def test_separation(monkeypatch):
     """By hand on a vocabulary of which half is digits."""
     model, tokenizer = planted_model(), planted_text(2).tokenizer
     inside = np.arange(16) < 8
-    monkeypatch.setattr("sparseprobe.neurons.logit_effect.class_masks", lambda *_: {"half": (inside, ~inside)})
+    monkeypatch.setattr("sparseprobe.neurons.output_logits.class_masks", lambda *_: {"half": (inside, ~inside)})
     row = effect_by_token_class(model, "L0.N0", tokenizer=tokenizer).iloc[0]
     effect = logit_effect(model, "L0.N0")[0]
     np.testing.assert_allclose(row["separation"], (effect[:8].mean() - effect[8:].mean()) / effect.std())

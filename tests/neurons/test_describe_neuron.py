@@ -1,0 +1,138 @@
+"""The card of a planted neuron says what was planted, in a terminal, in HTML and as JSON."""
+
+import io
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from sparseprobe.errors import InputError
+from sparseprobe.models import load_model
+from sparseprobe.neurons import ablate, describe_neuron, weight_statistics
+from sparseprobe.neurons.contexts import contexts
+from sparseprobe.neurons.planted_language import planted_model, planted_text
+from sparseprobe.neurons.token_activations import read_tokens
+
+
+@pytest.fixture(scope="module")
+def model():
+    return planted_model()
+
+
+@pytest.fixture(scope="module")
+def data():
+    return planted_text(40)
+
+
+@pytest.fixture(scope="module")
+def card(model, data):
+    return describe_neuron(model, data, "L0.N0", k=3, controls=1)
+
+
+def test_card_says_what_was_planted(card):
+    assert card.stimuli.table["text"].tolist() == ["A|B"]
+    assert [example.kind for example in card.examples] == ["largest"] * 3 + ["75%", "50%", "25%"] + ["smallest"] * 3
+    for example in card.examples[:3]:
+        assert example.tokens[example.at - 1 : example.at + 1] == ("A", "B")
+        assert "A⟦B⟧" in example.text()
+    assert card.promoted["text"].tolist()[0] == "Z"
+    assert card.by_token["text"].tolist()[0] == "B"
+    inside, outside = card.by_class.query("feature == 'b_after_a'")["mean"]
+    assert inside == pytest.approx(1, abs=1e-4)
+    assert outside == pytest.approx(0, abs=1e-4)
+
+
+def test_parts_are_those_of_the_functions(model, data, card):
+    values = read_tokens(model, data, "L0.N0").matrix[:, 0].astype(np.float64)
+    assert card.statistics["count"] == len(values)
+    np.testing.assert_allclose(card.statistics["kurtosis"], stats.kurtosis(values), rtol=1e-6)
+    np.testing.assert_allclose(card.statistics["skewness"], stats.skew(values), rtol=1e-6)
+    assert card.histogram.sum() == len(values)
+    row = weight_statistics(model).iloc[0]
+    assert card.weights["norm_in_bias"] == pytest.approx(row["norm_in_bias"])
+    assert card.ablation.equals(ablate(model, data, "L0.N0", controls=1))
+
+
+def test_terminal(card):
+    file = io.StringIO()
+    card.show(Console(file=file, width=200))
+    shown = file.getvalue()
+    for part in ("L0.N0 of planted on planted", "A|B", "A⟦B⟧", "norm_in_bias", "b_after_a", "1 unrelated n-grams"):
+        assert part in shown
+    assert "nan" not in shown
+
+
+class Balanced(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_html(card):
+    page = card._repr_html_()
+    parser = Balanced()
+    parser.feed(page)
+    assert not parser.open
+    assert "rgba(220,60,40,1.00);outline" in page
+    assert "<script" not in page
+
+
+def test_text_of_others_is_escaped(model, data):
+    read = read_tokens(model, data, "L0.N0")
+    (context,) = contexts(read, 0, [("largest", 5)])
+    hostile = replace(context, tokens=("<script>", *context.tokens[1:]))
+    assert "<script>" not in hostile.html(1.0)
+    assert "&lt;script&gt;" in hostile.html(1.0)
+
+
+def test_json(card):
+    record = json.loads(json.dumps(card.to_dict(), allow_nan=False))
+    assert record["neuron"] == "L0.N0"
+    assert record["stimuli"][0]["text"] == "A|B"
+    assert record["ablation"][0]["feature"] is None
+
+
+def test_contexts_stay_in_their_sequence(model, data):
+    read = read_tokens(model, data, "L0.N1")
+    for place in (0, 23, 24, data.n_tokens - 1):
+        (context,) = contexts(read, 0, [("at", place)], width=5)
+        sequence, position = divmod(place, 24)
+        assert context.group == f"t{sequence}"
+        assert "".join(context.tokens) == data.tokenizer.decode(
+            data.sequences[sequence][max(0, position - 5) : position + 6].tolist()
+        )
+        assert context.activation == context.activations[context.at]
+
+
+def test_encoder_has_a_card_without_logits(tiny_model, data):
+    card = describe_neuron(tiny_model("bert"), data, "L1.N3")
+    assert card.promoted.empty
+    assert card.ablation.empty
+    assert "L1.N3" in card._repr_html_()
+
+
+def test_errors(model, data):
+    with pytest.raises(InputError, match="a card is of one neuron"):
+        describe_neuron(model, data, "L0.N0+L0.N1")
+    with pytest.raises(InputError, match="k=0 shows no example"):
+        describe_neuron(model, data, "L0.N0", k=0)
+
+
+def test_planted_model_can_be_saved_and_found_again(model, data, tmp_path):
+    model.module.save_pretrained(tmp_path)
+    again = load_model(tmp_path)
+    assert describe_neuron(again, data, "L0.N0", ablation=False).stimuli.table["text"].tolist() == ["A|B"]
