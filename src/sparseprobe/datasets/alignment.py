@@ -63,7 +63,7 @@ def align(text: str, encoded: EncodedText, spans: ArrayLike) -> TokenSpans:
             "a span is [start, stop) in characters"
         )
     after, before = _solid_neighbours(text)
-    core_start, core_stop = _cores(encoded, after, before)
+    core_start, core_stop = _trimmed(encoded.starts, encoded.stops, after, before)
     start = np.searchsorted(np.maximum.accumulate(core_stop), first, side="right")
     stop = np.searchsorted(np.minimum.accumulate(core_start[::-1])[::-1], last, side="left")
     found = stop > start
@@ -95,7 +95,12 @@ def _trimmed(
     return np.where(blank, start, left), np.where(blank, stop, right)
 
 
-def _cores(
-    encoded: EncodedText, after: NDArray[np.int64], before: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def token_cores(text: str, encoded: EncodedText) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First character of each token and the one after its last, without white space at its ends; each (n_tokens,).
+
+    >>> from sparseprobe.datasets.tokenising import EncodedText
+    >>> token_cores("a  b ", EncodedText(np.arange(2, dtype=np.int32), np.array([0, 1]), np.array([1, 5])))
+    (array([0, 3]), array([1, 4]))
+    """
+    after, before = _solid_neighbours(text)
     return _trimmed(encoded.starts, encoded.stops, after, before)

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 from sparseprobe.datasets.collections.affixes import AFFIXES
 from sparseprobe.datasets.collections.collection import Collection
 from sparseprobe.datasets.collections.compound_words import COMPOUND_WORDS
+from sparseprobe.datasets.collections.counterfact import COUNTERFACT
 from sparseprobe.datasets.collections.custom import CUSTOM
 from sparseprobe.datasets.collections.data_source import DATA_SOURCE
+from sparseprobe.datasets.collections.latex import LATEX
 from sparseprobe.datasets.collections.natural_language import NATURAL_LANGUAGE
+from sparseprobe.datasets.collections.people import PEOPLE
 from sparseprobe.datasets.collections.plain_text import PLAIN_TEXT
 from sparseprobe.datasets.collections.position import POSITION
 from sparseprobe.datasets.collections.programming_language import PROGRAMMING_LANGUAGE
+from sparseprobe.datasets.collections.treebank import TREEBANK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +35,10 @@ COLLECTIONS: Mapping[str, Collection] = {
         PLAIN_TEXT,
         AFFIXES,
         COMPOUND_WORDS,
+        TREEBANK,
+        LATEX,
+        PEOPLE,
+        COUNTERFACT,
         POSITION,
         CUSTOM,
     )

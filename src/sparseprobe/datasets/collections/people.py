@@ -1,0 +1,188 @@
+"""What is true of the person whose name a text ends with: sex or gender, occupation, sport, whether alive, party.
+
+Paper (arXiv 2305.01610, appendix on feature datasets): names of Wikidata found in text that ends with the name, 128
+tokens of context, the maximum over the tokens of the surname, 3,000 to 10,000 examples, the best-known names first, a
+limited number of repeats of a name, and only names with one class of the property.
+
+Two shapes of source. Without `table`, a record is a text with its `name` (and, if they are known, `surname`,
+`target_start`, `target_end`) and a column for each property. With `table` (a file or records of `name` and the
+properties, best known first), the names are looked for in any texts, whole and as written; `names` keeps only the
+first so many of the table. The document of an example is its person, so that no person is both trained on and tested.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sparseprobe.datasets.alignment import align
+from sparseprobe.datasets.collections.collection import Collection, Request
+from sparseprobe.datasets.collections.text_endings import TextEndings
+from sparseprobe.datasets.readers import read_records
+from sparseprobe.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sparseprobe.datasets.candidates import Candidates
+    from sparseprobe.datasets.labelled_text import LabelledText
+
+PROPERTIES: Mapping[str, tuple[str, ...]] = {
+    "sex_or_gender": ("female", "male"),
+    "occupation": ("politician", "actor", "researcher", "singer", "journalist", "athlete"),
+    "sport": ("association football", "basketball", "American football", "baseball", "ice hockey"),
+    "is_alive": ("true", "false"),
+    "political_party": ("Democratic Party", "Republican Party"),
+}
+WORD = re.compile(r"\w+")
+LAST_WORD = "last word"
+"""Where a row of the table keeps what a text must hold before the name is looked for."""
+FEATURES = tuple(f"{name}={value}" for name, values in PROPERTIES.items() for value in values)
+
+
+def one_class(value: Any) -> str | None:
+    """The class of a property, or None where it is not known or there are several.
+
+    >>> one_class("actor"), one_class(True), one_class("actor;singer"), one_class(["actor"]), one_class(None)
+    ('actor', 'true', None, 'actor', None)
+    """
+    if isinstance(value, list | tuple | np.ndarray):
+        listed = [str(one) for one in value]
+    elif value is None or value != value:  # noqa: PLR0124  (NaN)
+        return None
+    else:
+        listed = [str(value).lower() if isinstance(value, bool | np.bool_) else str(value)]
+    parts = [part.strip() for one in listed for part in re.split(r"[;|]", one) if part.strip()]
+    return parts[0] if len(parts) == 1 else None
+
+
+def surname_span(name: str) -> tuple[int, int]:
+    """Characters of the last word of a name.
+
+    >>> surname_span("Ludwig van Beethoven")
+    (11, 20)
+    """
+    start = len(name) - len(name.rsplit(maxsplit=1)[-1])
+    return start, len(name)
+
+
+def _find(request: Request) -> Candidates:
+    endings = TextEndings(request.encoder, request.number("context", least=2))
+    most = request.number("repeats", least=1)
+    seen: Counter[str] = Counter()
+    repeated = 0
+    features = _features(request)
+    columns = {(row.category, row.name.partition("=")[2]): number for number, row in enumerate(features.itertuples())}
+    table = _table(request)
+    required = [] if table else ["name"]
+    for item, encoded in request.encoded(required):
+        for name, start, stop, record in _mentions(item, table):
+            if seen[name] >= most:
+                repeated += 1
+                continue
+            aligned = align(item.text, encoded, [[start, stop]])
+            if not aligned.exact[0]:
+                endings.counts["spans_inside_a_token"] += 1
+                continue
+            labels = _labels(record, columns)
+            seen[name] += 1
+            span = int(aligned.start[0]), int(aligned.stop[0])
+            endings.add(encoded.ids, *span, document=_group(request, item, name), labels=labels)
+    counts = {"texts": request.reader.count, "names": len(seen), "mentions_beyond_repeats": repeated}
+    return endings.candidates(features, counts, "no name of the table is in the texts; look at the column name")
+
+
+def _features(request: Request) -> pd.DataFrame:
+    properties: Mapping[str, Sequence[str]] = request.settings["properties"]
+    rows = [
+        (f"{name}={value}", f"{name.replace('_', ' ')} of the person is {value}", name, "binary")
+        for name, values in properties.items()
+        for value in values
+    ]
+    return pd.DataFrame(rows, columns=["name", "description", "category", "kind"])
+
+
+def _labels(record: Mapping[str, Any], columns: Mapping[tuple[str, str], int]) -> dict[int, int]:
+    """1 for the class that each property has, 0 for its others; nothing where the class is not among them."""
+    classes = {name: one_class(record.get(name)) for name, _ in columns}
+    return {
+        column: int(classes[name] == value)
+        for (name, value), column in columns.items()
+        if (name, classes[name]) in columns
+    }
+
+
+def _table(request: Request) -> dict[str, Mapping[str, Any]]:
+    given, most = request.settings["table"], request.settings["names"]
+    if given is None:
+        return {}
+    table: dict[str, Mapping[str, Any]] = {}
+    for where, record in read_records(given):
+        if not isinstance(record.get("name"), str) or not str(record["name"]).strip():
+            raise DataError(f"{where} has no name; a table of people needs the column 'name' and their properties")
+        if most is None or len(table) < most:
+            name = str(record["name"]).strip()
+            table.setdefault(name, {**record, LAST_WORD: (WORD.findall(name) or [name])[-1]})
+    return table
+
+
+def _mentions(
+    item: LabelledText, table: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, int, int, Mapping[str, Any]]]:
+    """Each name in a text: the name, first and last character of its surname, the record with its properties."""
+    if not table:
+        yield _own_mention(item)
+        return
+    words = set(WORD.findall(item.text))
+    for name, record in table.items():
+        if record[LAST_WORD] not in words:
+            continue
+        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", item.text):
+            start, stop = surname_span(name)
+            yield name, match.start() + start, match.start() + stop, record
+
+
+def _own_mention(item: LabelledText) -> tuple[str, int, int, Mapping[str, Any]]:
+    name = str(item.fields["name"])
+    if item.fields.get("target_start") is not None and item.fields.get("target_end") is not None:
+        start, stop = int(item.fields["target_start"]) - item.skipped, int(item.fields["target_end"]) - item.skipped
+    else:
+        first, last = surname_span(name) if name.strip() else (0, 0)
+        place = item.text.rfind(name)
+        if place < 0 or first >= last:
+            raise DataError(f"{item.where}: the name {name!r} is not in the text; write it as the text does")
+        start, stop = place + first, place + last
+    if not 0 <= start < stop <= len(item.text):
+        raise DataError(
+            f"{item.where}: the surname at [{start}, {stop}) is outside a text of {len(item.text)} characters"
+        )
+    return name, start, stop, item.fields
+
+
+def _group(request: Request, item: LabelledText, name: str) -> str:
+    return item.document if request.settings["document_column"] else name
+
+
+_SETTINGS = {
+    "context": 128,
+    "properties": {name: list(values) for name, values in PROPERTIES.items()},
+    "table": None,
+    "names": None,
+    "repeats": 5,
+    "n_examples": 10_000,
+}
+
+PEOPLE = Collection(
+    name="people",
+    description="what is true of the person named at the end of a text: occupation, sport, party, alive, gender",
+    unit="span",
+    aggregate="max",
+    features=FEATURES,
+    find=_find,
+    presets={"default": _SETTINGS, "paper": {**_SETTINGS, "split_by": "example"}},
+    texts=("people",),
+)

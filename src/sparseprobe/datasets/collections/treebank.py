@@ -1,0 +1,179 @@
+"""What a word is in its sentence: part of speech, dependency relation, morphology, end of sentence.
+
+Any Universal Dependencies treebank in CoNLL-U. Paper (arXiv 2305.01610, appendix on feature datasets): UD English EWT,
+67 features, 512 tokens of context with documents packed sentence by sentence, 25,000 tokens a feature, 20 % positive,
+the first 5 positions left out. A token has the labels of the first word that it shares a character with.
+
+    upos, relation    one value against all other words
+    morphology        one value against the words that carry the category with another value
+    restricted        plural against singular nouns, imperative against indicative and past against present verbs,
+                      passive verbs against the other verbs
+    end of sentence   the last token of a sentence; half of its negatives are other punctuation
+    first end         the end of a document's first sentence against the ends of its others
+
+`features="all"` labels, instead of the paper's list, every part of speech, relation and value of every category that
+the treebank has. Counts of its words stand in the settings of the dataset.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sparseprobe.datasets.candidates import Candidates
+from sparseprobe.datasets.collections.collection import Collection, Request
+from sparseprobe.datasets.collections.packed_sentences import PackedSentences
+from sparseprobe.datasets.conllu_words import count_words, read_sentences
+from sparseprobe.errors import DataError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sparseprobe.datasets.conllu_words import Sentence, Word
+
+UPOS = (
+    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ"),
+    *("SYM", "VERB"),
+)
+RELATIONS = (  # the 29 commonest of UD English EWT
+    *("acl", "advcl", "advmod", "amod", "appos", "aux", "case", "cc", "ccomp", "compound", "conj", "cop", "det"),
+    *("discourse", "expl", "fixed", "flat", "iobj", "list", "mark", "nmod", "nsubj", "nummod", "obj", "obl"),
+    *("parataxis", "punct", "root", "xcomp"),
+)
+VALUES = {
+    "VerbForm": ("Fin", "Inf", "Ger", "Part"),
+    "PronType": ("Art", "Dem", "Prs", "Rel", "Int"),
+    "Person": ("1", "2", "3"),
+    "Gender": ("Masc", "Fem", "Neut"),
+    "NumType": ("Card",),
+}
+RESTRICTED = {  # feature: category, positive value, negative value (None: none), parts of speech
+    "Number=Plur": ("Number", "Plur", "Sing", ("NOUN", "PROPN")),
+    "Mood=Imp": ("Mood", "Imp", "Ind", ("VERB", "AUX")),
+    "Tense=Past": ("Tense", "Past", "Pres", ("VERB", "AUX")),
+    "Voice=Pass": ("Voice", "Pass", None, ("VERB",)),
+}
+END, FIRST_END = "end_of_sentence", "first_end_of_sentence"
+
+
+class Feature(NamedTuple):
+    """A feature of words."""
+
+    name: str
+    description: str
+    category: str
+    holds: Callable[[Word], int]
+    """The label of a word: 1, 0, or -1."""
+
+
+def _upos(value: str) -> Feature:
+    return Feature(f"upos={value}", f"the word is a {value}", "part of speech", lambda word: word.upos == value)
+
+
+def _relation(value: str) -> Feature:
+    about = f"the word's relation to its head is {value}"
+    return Feature(f"relation={value}", about, "relation", lambda word: word.relation == value)
+
+
+def _value(category: str, value: str) -> Feature:
+    def holds(word: Word) -> int:
+        return int(value in word.features[category].split(",")) if category in word.features else -1
+
+    about = f"{category} is {value}, against words with another {category}"
+    return Feature(f"{category}={value}", about, "morphology", holds)
+
+
+def _restricted(name: str) -> Feature:
+    category, positive, negative, parts = RESTRICTED[name]
+
+    def holds(word: Word) -> int:
+        if word.upos not in parts:
+            return -1
+        return {positive: 1, negative: 0}.get(word.features.get(category), -1)
+
+    against = f"{category} {negative}" if negative else "the others"
+    return Feature(
+        name, f"{category} is {positive}, among {' and '.join(parts)}, against {against}", "morphology", holds
+    )
+
+
+PAPER = (
+    *map(_upos, UPOS),
+    *map(_relation, RELATIONS),
+    *(_value(category, value) for category, values in VALUES.items() for value in values),
+    *map(_restricted, RESTRICTED),
+)
+ENDS = (
+    (END, "the token ends its sentence", "sentence", "binary"),
+    (FIRST_END, "the token ends its document's first sentence, against the ends of others", "sentence", "binary"),
+)
+
+
+def every_feature(sentences: Sequence[Sentence]) -> tuple[Feature, ...]:
+    """All parts of speech, relations and values of categories that a treebank has."""
+    words = [word for sentence in sentences for word in sentence.words]
+    values = {(name, one) for word in words for name, value in word.features.items() for one in value.split(",")}
+    return (
+        *map(_upos, sorted({word.upos for word in words})),
+        *map(_relation, sorted({word.relation for word in words})),
+        *(_value(category, value) for category, value in sorted(values)),
+    )
+
+
+def _find(request: Request) -> Candidates:
+    wanted = request.settings["features"]
+    if wanted not in ("paper", "all"):
+        raise UnknownNameError("choice of features", wanted, ["paper", "all"])
+    sentences = [sentence for item in request.texts() for sentence in read_sentences(item.text, source=item.document)]
+    if not sentences:
+        raise DataError("the treebank has no sentence; give CoNLL-U files")
+    features = PAPER if wanted == "paper" else every_feature(sentences)
+    packed = PackedSentences(request.encoder, request.number("context", least=1))
+    for _, document in groupby(sentences, key=lambda sentence: sentence.document):
+        packed.add_document(list(document))
+    tokens = packed.tokens(request.number("first_position"))
+    words = [word for sentence in sentences for word in sentence.words]
+    table = np.array([[feature.holds(word) for feature in features] for word in words], dtype=np.int8)
+    labels = np.concatenate([table[tokens.word], np.zeros((len(tokens.word), len(ENDS)), dtype=np.int8)], axis=1)
+    labels[:, -2] = tokens.ends
+    labels[:, -1] = np.where(tokens.ends, tokens.in_first, -1)
+    punctuation = np.array([word.upos == "PUNCT" for word in words])[tokens.word]
+    rows = [(feature.name, feature.description, feature.category, "binary") for feature in features]
+    counts = {"documents": packed.n_documents, "sentences": len(sentences), "words": len(words)}
+    return Candidates(
+        sequences=packed.sequences(),
+        documents=packed.documents,
+        sequence=tokens.sequence,
+        start=tokens.position,
+        stop=tokens.position + 1,
+        labels=labels,
+        features=pd.DataFrame([*rows, *ENDS], columns=["name", "description", "category", "kind"]),
+        negative_kinds={END: punctuation.astype(np.int8)},
+        counts=counts | {"spans_cut_by_the_context": packed.cut} | count_words(sentences),
+    )
+
+
+_SETTINGS = {
+    "features": "paper",
+    "context": 512,
+    "first_position": 5,
+    "n_examples": 25_000,
+    "positive_share": 0.2,
+}
+
+TREEBANK = Collection(
+    name="treebank",
+    description="part of speech, relation, morphology and sentence ends of any Universal Dependencies treebank",
+    unit="token",
+    aggregate="none",
+    features=(*(feature.name for feature in PAPER), END, FIRST_END),
+    find=_find,
+    presets={
+        "default": {**_SETTINGS, "min_positives": 10},
+        "paper": {**_SETTINGS, "split_by": "example"},
+    },
+    texts=("treebank",),
+)

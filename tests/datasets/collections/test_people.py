@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sparseprobe.datasets import ProbingDataset, load_dataset
+from sparseprobe.datasets.collections.collection import TEXTS
+from sparseprobe.datasets.collections.people import FEATURES, one_class
+from sparseprobe.datasets.readers import read_records
+from sparseprobe.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tokenizers import Tokenizer
+
+NAMES = [f"{first} {last}" for first in ("Ann", "Bob", "Cleo") for last in ("school", "table", "side", "room", "car")]
+TABLE = [{"name": name, "occupation": "actor" if name[0] == "A" else "singer"} for name in NAMES]
+TEXT = "Then {name} said that the {other} is here. " * 2
+
+
+def spans(data: ProbingDataset) -> list[str]:
+    ids = [(data.sequences[row.sequence], row.start, row.stop) for row in data.examples.itertuples()]
+    return [data.tokenizer.decode(every[start:stop].tolist()).strip() for every, start, stop in ids]
+
+
+def test_the_shipped_texts_have_all_17_and_the_surname_ends_the_sequence() -> None:
+    data = load_dataset("people", tokenizer="demo-4.7m")
+    assert data.features["name"].tolist() == list(FEATURES)
+    assert len(FEATURES) == 17
+    assert data.settings["aggregate"] == "max"
+    assert (data.examples["stop"] == data.sequences.lengths[data.examples["sequence"]]).all()
+    surnames = dict(zip(data.examples["group"], spans(data), strict=True))
+    assert surnames["Kamala Harris"] == "Harris"
+    assert surnames["Barack Obama"] == "Obama"
+    rows = data.labels[data.examples["group"] == "Kamala Harris"]
+    assert (rows["sex_or_gender=female"] == 1).all()
+    assert (rows["occupation=actor"] == 0).all()
+    assert (rows["sport=baseball"] == -1).all()
+
+
+def test_names_are_found_in_raw_text_whole_with_their_surname(tokenizer: Tokenizer) -> None:
+    source = [{"text": TEXT.format(name=name, other=NAMES[0] + "house")} for name in NAMES]
+    data = load_dataset("people", source=source, tokenizer=tokenizer, table=TABLE)
+    assert sorted(set(data.examples["group"])) == sorted(NAMES)
+    assert set(spans(data)) == {name.split()[-1] for name in NAMES}
+    assert data.n_examples == 2 * len(NAMES)
+    for row in data.examples.itertuples():
+        text = data.tokenizer.decode(data.sequences[row.sequence].tolist())
+        assert text.endswith(str(row.group))
+        assert data.labels["occupation=actor"][row.Index] == int(str(row.group).startswith("Ann"))
+    assert data.examples.groupby("group")["split"].nunique().max() == 1
+
+
+def test_repeats_are_limited_and_the_best_known_come_first(tokenizer: Tokenizer) -> None:
+    source = [{"text": TEXT.format(name=name, other="x")} for name in NAMES]
+    once = load_dataset("people", source=source, tokenizer=tokenizer, table=TABLE, repeats=1)
+    assert once.n_examples == len(NAMES)
+    assert once.settings["counts"]["mentions_beyond_repeats"] == len(NAMES)
+    few = load_dataset("people", source=source, tokenizer=tokenizer, table=TABLE, names=9)
+    assert set(few.examples["group"]) == set(NAMES[:9])
+
+
+def test_a_name_with_several_classes_has_no_label(tokenizer: Tokenizer) -> None:
+    assert [one_class(value) for value in (["a", "b"], "a|b", float("nan"), "", False)] == [
+        None,
+        None,
+        None,
+        None,
+        "false",
+    ]
+    records = [{"text": f"it is {row['name']}", **row} for row in TABLE]
+    records[0]["occupation"] = "actor; singer"
+    data = load_dataset("people", source=records, tokenizer=tokenizer)
+    assert NAMES[0] not in set(data.examples["group"])
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"text": "it is Bob", "name": "Ann"}, "the name 'Ann' is not in the text"),
+        ({"text": "it is Bob"}, "has no column 'name'"),
+        ({"text": "Bob", "name": "Bob", "target_start": 2, "target_end": 9}, r"the surname at \[2, 9\) is outside"),
+    ],
+)
+def test_broken_records_are_said(tokenizer: Tokenizer, record: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load_dataset("people", source=[record], tokenizer=tokenizer)
+
+
+def test_a_table_without_names_or_matches_is_said(tokenizer: Tokenizer) -> None:
+    with pytest.raises(DataError, match="record 1 has no name"):
+        load_dataset("people", source=[{"text": "a"}], tokenizer=tokenizer, table=[{"occupation": "actor"}])
+    with pytest.raises(DataError, match="no name of the table is in the texts"):
+        load_dataset("people", source=[{"text": "a"}], tokenizer=tokenizer, table=TABLE)
+
+
+def from_web(record: dict[str, Any]) -> dict[str, Any] | None:
+    """A record of the real texts with its label as a property."""
+    sports = {"football": "American football"}
+    kept = {name: record[name] for name in ("surname", "target_start", "target_end")}
+    kept |= {"text": record["prompt"], "name": record["prompt"][-len(record["surname"]) - 12 :].strip()}
+    kept["name"] = re.split(r"\s", kept["name"], maxsplit=1)[-1]
+    feature, label = record["feature"], str(record["label"])
+    if feature.startswith("occupation_is"):
+        return kept | {"occupation": feature.removeprefix("occupation_is")} if label == "1" else None
+    if feature == "athlete_sport":
+        return kept | {"sport": sports.get(label, label)}
+    if feature in ("sex_or_gender", "political_party", "is_alive"):
+        return kept | {feature: label.lower() if feature == "is_alive" else label}
+    return None
+
+
+@pytest.mark.shared_data
+def test_people_of_the_web_and_the_sports_that_they_lack(shared_data: Path) -> None:
+    real = [kept for _, record in read_records(shared_data / "people.jsonl.zst") if (kept := from_web(dict(record)))]
+    shipped = [dict(record) for _, record in read_records(TEXTS / "people")]
+    data = load_dataset("people", source=[*real[::4], *shipped], tokenizer="demo-4.7m")
+    assert len(data.features) == 17
+    assert data.n_examples > 1500
+    assert data.examples.groupby("group").size().max() <= 5

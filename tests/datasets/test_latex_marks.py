@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from sparseprobe.datasets.latex_marks import MARKS, mark
+
+TEXT = (
+    r"\title{A $x^2$} \author[q]{B} \begin{abstract}ab \cite[p. 2]{k_1}\end{abstract} a_b $y_{i} + \frac{a_1}{b^{c}}$ "
+    "\\[ z \\] \\begin{align*} w &= \\dfrac12 \\end{align*} \\label{a_b} \\$5 % a $comment\n\\citep{foo} \\(k\\)"
+)
+EXPECTED = {
+    "in_title": ["A $x^2$"],
+    "in_author": ["B"],
+    "in_abstract": [r"ab \cite[p. 2]{k_1}"],
+    "in_citation": ["k_1", "foo"],
+    "in_fraction": [r"\frac{a_1}{b^{c}}", r"\dfrac12"],
+    "in_numerator": ["a_1", "1"],
+    "in_denominator": ["b^{c}", "2"],
+    "in_subscript": ["i", "1"],
+    "in_superscript": ["2", "c"],
+    "in_inline_math": ["x^2", r"y_{i} + \frac{a_1}{b^{c}}", "k"],
+    "in_display_math": [" z ", r" w &= \dfrac12 "],
+    "start_of_math": ["$", "$", r"\[", r"\begin{align*}", r"\("],
+    "end_of_math": ["$", "$", r"\]", r"\end{align*}", r"\)"],
+}
+
+
+def stretches(text: str, name: str) -> list[str]:
+    row = mark(text)[MARKS.index(name)]
+    found, before = [], False
+    for sign, holds in zip(text, row, strict=True):
+        if holds and not before:
+            found.append("")
+        if holds:
+            found[-1] += sign
+        before = holds
+    return found
+
+
+@pytest.mark.parametrize("name", list(EXPECTED))
+def test_each_mark_covers_what_it_says(name: str) -> None:
+    found = stretches(TEXT, name)
+    expected = EXPECTED[name]
+    if name in ("in_numerator", "in_denominator"):
+        assert found[0] == expected[0]
+        assert "".join(found) == "".join(expected)
+    else:
+        assert found == expected
+
+
+def test_math_is_inline_or_display() -> None:
+    covered = mark(TEXT)
+    math, inline, display = (covered[MARKS.index(name)] for name in ("in_math", "in_inline_math", "in_display_math"))
+    assert (math == (inline ^ display)).all()
+
+
+@pytest.mark.parametrize(
+    "text", ["$x", r"\frac{a", "a } b", r"\end{align} x", r"\begin{foo} $a$", "", r"\frac", "x_", "$^$"]
+)
+def test_broken_text_has_marks_where_it_can(text: str) -> None:
+    assert mark(text).shape == (14, len(text))
+
+
+def test_math_that_does_not_close_has_a_start_and_no_end() -> None:
+    assert stretches("so $x and", "start_of_math") == ["$"]
+    assert stretches("so $x and", "end_of_math") == []
