@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from sparseprobe.datasets import ProbingDataset, Sequences, TokenizerRecord, check
+from sparseprobe.datasets import ProbingDataset, Sequences, TokenizerRecord
+from sparseprobe.datasets.check import check
 
 
 def make(n: int = 300, **changes) -> ProbingDataset:
@@ -85,3 +86,21 @@ def test_what_was_left_out_is_said() -> None:
         "feature dropped: b has 3 examples",
         "4 spans were left out because a boundary falls inside a token",
     ]
+
+
+def test_near_copies_across_parts_are_found() -> None:
+    rng = np.random.default_rng(0)
+    texts = [rng.integers(0, 10_000, 60) for _ in range(300)]
+    texts[1] = np.append(texts[0], 5)
+    table = check(make(sequences=Sequences.of(texts), examples=make().examples.assign(stop=60)))
+    assert table["check"].tolist() == ["near_duplicates"]
+    assert table["message"][0].startswith("2 texts share at least half of their words")
+
+
+def test_features_of_tokens_and_of_length_are_said() -> None:
+    label = np.arange(300) // 3 % 2
+    ids = [[row + 10, row + 11, int(value)] for row, value in enumerate(label)]
+    assert found(make(sequences=Sequences.of(ids))) == [("token_identity", "note", 1)]
+    longer = [[row, row + 1, row + 2] + [row] * (3 * int(value)) for row, value in enumerate(label)]
+    findings = found(make(sequences=Sequences.of(longer)))
+    assert ("length_confound", "warning", 300) in findings

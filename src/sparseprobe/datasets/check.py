@@ -12,16 +12,25 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
+from sparseprobe.datasets.near_duplicates import near_duplicates
 from sparseprobe.datasets.probing_dataset import labelled
+from sparseprobe.datasets.token_baseline import token_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
     from sparseprobe.datasets.probing_dataset import ProbingDataset
 
 RARE_SHARE = 0.02
 """A class rarer than this makes most scores unsteady."""
+TELLING_F1 = 0.9
+"""A bag of token ids that reaches this F1 makes a feature one of tokens."""
+TELLING_AUC = 0.8
+"""A length or position that orders the classes this well (or 1 minus this) gives them away."""
 FEW = 30
 """Fewer test examples of a class than this give wide intervals."""
 
@@ -53,7 +62,7 @@ def check(dataset: ProbingDataset) -> pd.DataFrame:
     >>> texts = [{"text": word + " ?" * n, "label": label} for n in range(9) for word, label in pairs]
     >>> found = check(load_dataset("custom", source=texts, tokenizer=words, from_position=0))
     >>> sorted(set(found["check"]))
-    ['class_balance']
+    ['class_balance', 'near_duplicates', 'token_identity']
     """
     findings = [finding for run in CHECKS for finding in run(dataset)]
     order = {"error": 0, "warning": 1, "note": 2}
@@ -90,6 +99,53 @@ def duplicates(dataset: ProbingDataset) -> Iterator[Finding]:
         yield Finding(
             "duplicates", "error", "", n, f"{len(shared)} texts stand in more than one part, {n} times in all"
         )
+
+
+def near_copies(dataset: ProbingDataset) -> Iterator[Finding]:
+    """Sequences that share most of their text with one of another part."""
+    table = _sequence_table(dataset)
+    parts = table["split"].to_numpy()
+    pairs = near_duplicates(dataset.sequences)
+    across = pairs[parts[pairs[:, 0]] != parts[pairs[:, 1]]]
+    exact = table["tokens"].to_numpy()
+    across = across[exact[across[:, 0]] != exact[across[:, 1]]]
+    if len(across):
+        n = len(np.unique(across))
+        yield Finding(
+            "near_duplicates",
+            "warning",
+            "",
+            n,
+            f"{n} texts share at least half of their words with one in another part",
+        )
+
+
+def token_identity(dataset: ProbingDataset) -> Iterator[Finding]:
+    """Features that the ids of an example's tokens predict, without any context."""
+    for row in token_baseline(dataset).itertuples():
+        if float(str(row.f1)) >= TELLING_F1:
+            message = f"token ids alone reach F1 {float(str(row.f1)):.2f} on test: it may be a feature of tokens"
+            yield Finding("token_identity", "note", str(row.feature), 1, message)
+
+
+def length_confounds(dataset: ProbingDataset) -> Iterator[Finding]:
+    """Features whose classes differ in length, or in where they stand."""
+    spans = dataset.examples
+    measures = {
+        "length of the sequence": dataset.sequences.lengths[spans["sequence"].to_numpy()],
+        "length of the span": (spans["stop"] - spans["start"]).to_numpy(),
+        "position of the span": spans["start"].to_numpy(),
+    }
+    for name, kind in zip(dataset.features["name"], dataset.features["kind"], strict=True):
+        values = dataset.labels[name].to_numpy()
+        known = values != -1
+        if kind != "binary" or len(np.unique(values[known])) < 2:
+            continue
+        for what, measure in measures.items():
+            auc = _ranked_above(measure[known], values[known] == 1)
+            if max(auc, 1 - auc) >= TELLING_AUC:
+                message = f"the {what} alone tells the classes apart (area under the ROC curve {auc:.2f})"
+                yield Finding("length_confound", "warning", name, int(known.sum()), message)
 
 
 def group_leakage(dataset: ProbingDataset) -> Iterator[Finding]:
@@ -138,10 +194,20 @@ LEFT_OUT = {
 CHECKS: tuple[Callable[[ProbingDataset], Iterator[Finding]], ...] = (
     class_balance,
     duplicates,
+    near_copies,
+    token_identity,
+    length_confounds,
     group_leakage,
     label_conflicts,
     left_out,
 )
+
+
+def _ranked_above(measure: NDArray[np.int64], positive: NDArray[np.bool_]) -> float:
+    """How often a positive's measure is above a negative's (ties half): the area under the ROC curve."""
+    ranks = rankdata(measure)
+    n = int(positive.sum())
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))
 
 
 def _sequence_table(dataset: ProbingDataset) -> pd.DataFrame:

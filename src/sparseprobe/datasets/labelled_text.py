@@ -10,6 +10,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import DataError
 
@@ -51,7 +53,7 @@ class TextReader:
     source: Source
     """A path, a DataFrame, or records; see `readers`."""
     text_column: str = "text"
-    """Where the text is."""
+    """Where the text is: a text, or a list of words, which are joined with spaces."""
     document_column: str | None = None
     """Where the document's name is; None: the first of DOCUMENT_COLUMNS that a record has."""
     count: int = field(default=0, init=False)
@@ -74,6 +76,8 @@ class TextReader:
                 if column not in record:
                     raise DataError(f"{where} has no column {column!r}; its columns are: {', '.join(map(str, record))}")
             text = record[self.text_column]
+            if isinstance(text, list | np.ndarray) and all(isinstance(word, str) for word in text):
+                text = " ".join(text)
             if not isinstance(text, str):
                 raise DataError(
                     f"{where}: the column {self.text_column!r} holds {text!r}, not a text; name the text column"

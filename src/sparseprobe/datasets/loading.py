@@ -92,7 +92,8 @@ def build(
     record = load_tokenizer(tokenizer, bos=bos)
     request = Request(texts, TextEncoder(record), resolved)
     candidates = collection.find(request)
-    dataset = assemble(candidates, name=name, tokenizer=record, settings=resolved, seed=seed)
+    recorded = {setting: _recorded(value) for setting, value in resolved.items()}
+    dataset = assemble(candidates, name=name, tokenizer=record, settings=recorded, seed=seed)
     more = {
         "collection": name,
         "preset": preset,
@@ -122,6 +123,17 @@ def list_collections() -> list[dict[str, Any]]:
         }
         for collection in COLLECTIONS.values()
     ]
+
+
+def _recorded(value: Any) -> Any:
+    """A setting as JSON can hold it: functions and tables by their names."""
+    if isinstance(value, dict):
+        return {str(key): _recorded(one) for key, one in value.items()}
+    if callable(value):
+        return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', repr(value))}"
+    if isinstance(value, list | tuple):
+        return [_recorded(one) for one in value] if all(not isinstance(one, dict) for one in value) else "records"
+    return value if value is None or isinstance(value, str | int | float | bool) else _describe(value)
 
 
 def _describe(source: Source | None) -> str:

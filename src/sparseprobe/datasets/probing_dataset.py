@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sparseprobe.datasets import dataset_folder
+from sparseprobe.datasets import combining, dataset_folder
 from sparseprobe.datasets.preview import preview
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.datasets.tokenizer_record import TokenizerRecord
@@ -137,6 +137,15 @@ class ProbingDataset:
             labels=self.labels[names].iloc[rows].reset_index(drop=True),
             features=self.features.set_index("name").loc[names].reset_index(),
         )
+
+    def subsample(self, n: int, *, by: str = "example", seed: int = 0) -> ProbingDataset:
+        """About `n` examples (or whole documents, `by="group"`), the same share of each part; see `combining`."""
+        return combining.subsample(self, n, by=by, seed=seed)
+
+    @classmethod
+    def concatenate(cls, datasets: Sequence[ProbingDataset], *, name: str | None = None) -> ProbingDataset:
+        """All examples of datasets of one tokenizer; features are matched by name. See `combining`."""
+        return combining.concatenate(datasets, name=name)
 
     def preview(self, feature: str, n: int = 5) -> str:
         """Text of `n` examples of each class of a feature with the labelled span in ⟦ ⟧, one line an example."""

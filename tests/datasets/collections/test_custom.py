@@ -139,7 +139,7 @@ def test_several_label_columns_are_several_features(tokenizer: Tokenizer) -> Non
         ({"spans_column": "none"}, DataError, "has no column 'none'"),
         ({"spans_column": "spans", "unit": "word"}, UnknownNameError, "unknown unit 'word'"),
         ({"spans_column": "spans", "partial": "keep"}, UnknownNameError, "unknown partial 'keep'"),
-        ({"label_column": None}, InputError, "say which column holds the labels"),
+        ({"label_column": None}, InputError, "say where the labels are: label_column"),
     ],
 )
 def test_settings_that_do_not_fit_are_said(tokenizer: Tokenizer, arguments, error, message: str) -> None:
@@ -161,3 +161,55 @@ def test_settings_that_do_not_fit_are_said(tokenizer: Tokenizer, arguments, erro
 def test_broken_spans_are_said_with_their_place(tokenizer: Tokenizer, spans, message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_dataset("custom", source=[{"text": "the cat", "spans": spans}], tokenizer=tokenizer, spans_column="spans")
+
+
+def test_word_tags_are_spans_of_words_or_of_entities(tokenizer: Tokenizer) -> None:
+    bio = [
+        {"text": ["Then", f"Ann{row}", "Lee", "saw", "Bern"], "tags": ["O", "B-PER", "I-PER", "O", "B-LOC"]}
+        for row in range(9)
+    ]
+    data = load_dataset("custom", source=bio, tokenizer=tokenizer, tags_column="tags")
+    assert span_texts(data, tokenizer, "PER", 1) == {f"Ann{row} Lee" for row in range(9)}
+    assert span_texts(data, tokenizer, "LOC", 1) == span_texts(data, tokenizer, "PER", 0) == {"Bern"}
+    tokens = load_dataset("custom", source=bio, tokenizer=tokenizer, tags_column="tags", unit="token")
+    assert tokens.n_examples == tokens.n_tokens
+    parts = [{"text": f"Ann{row}  ran", "pos": "NOUN VERB"} for row in range(9)]
+    words = load_dataset("custom", source=parts, tokenizer=tokenizer, tags_column="pos")
+    assert span_texts(words, tokenizer, "VERB", 1) == {"ran"}
+    with pytest.raises(DataError, match="record 1: the column 'pos' has 2 tags for 3 words"):
+        load_dataset("custom", source=[{"text": "a b c", "pos": "X Y"}], tokenizer=tokenizer, tags_column="pos")
+
+
+def test_a_pattern_or_a_function_labels_tokens(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    source = [{"text": f"the cat {row} is {row + 1} years old"} for row in range(20)]
+
+    def is_even(text: str) -> bool | None:
+        return int(text) % 2 == 0 if text.strip().isdigit() else None
+
+    arguments = {"source": source, "tokenizer": tokenizer}
+    data = load_dataset("custom", token_property={"digit": r"\d", "even": is_even}, **arguments)
+    assert data.settings["aggregate"] == "none"
+    assert all(text.isdigit() for text in span_texts(data, tokenizer, "digit", 1))
+    assert not any(text.isdigit() for text in span_texts(data, tokenizer, "digit", 0))
+    assert {int(text) % 2 for text in span_texts(data, tokenizer, "even", 1)} == {0}
+    assert {int(text) % 2 for text in span_texts(data, tokenizer, "even", 0)} == {1}
+    data.save(tmp_path / "saved")
+    assert "is_even" in ProbingDataset.load(tmp_path / "saved").settings["token_property"]["even"]
+    assert list(load_dataset("custom", token_property="e", **arguments).labels) == ["e"]
+    with pytest.raises(InputError, match=r"token_property '\(' is no regular expression"):
+        load_dataset("custom", token_property="(", **arguments)
+
+
+def test_a_number_for_each_text_is_a_continuous_feature(tokenizer: Tokenizer) -> None:
+    source = [
+        {"text": f"the cat {row}", "score": str(row / 2) if row else "", "document": f"d{row}"} for row in range(20)
+    ]
+    data = load_dataset("custom", source=source, tokenizer=tokenizer, target_column="score")
+    assert data.features["kind"].tolist() == ["continuous"]
+    known = data.labels["score"].dropna()
+    assert (known == [int(data.examples["group"][row][1:]) / 2 for row in known.index]).all()
+    assert set(data.examples["split"]) == {"train", "validation", "test"}
+    with pytest.raises(DataError, match="the column 'text' holds a target that is no number"):
+        load_dataset("custom", source=source, tokenizer=tokenizer, target_column="text")
+    with pytest.raises(InputError, match="target_column and spans_column are both given"):
+        load_dataset("custom", source=source, tokenizer=tokenizer, target_column="score", spans_column="text")

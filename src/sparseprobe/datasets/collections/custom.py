@@ -1,48 +1,96 @@
-"""Your own data: any texts with a label column, or with labelled character spans.
+"""Your own data: labels of texts, of character spans, of words or of tokens, or a number for each text.
 
-`label_column` (one name, or several): a label per text. A column of 0/1 or true/false is one feature; any other
-becomes one feature a value, that value against the rest. An example is the text from `from_position` on; its
-activations are averaged. `spans_column`: a list [[start, stop, label], ...] per text (JSON in a CSV), character
-positions, half-open. With `unit="span"` each span is an example and the labels stand against each other; with
-`unit="token"` each token of the text is an example, positive inside a span. See `labelled_spans` for boundaries that
-fall inside a token.
+    setting          what it names                                             an example is
+    label_column     a column of classes, or of 0/1 (or several columns)       a text, from `from_position` on
+    target_column    a column of numbers (or several): a regression target     a text, from `from_position` on
+    spans_column     a list [[start, stop, label], ...] of character spans     a span, or a token (`unit`)
+    tags_column      a tag for each word: BIO, or classes of words             an entity or word, or a token (`unit`)
+    token_property   a regular expression, or a function of a token's text     a token
+                     to True, False or None; or a dictionary of several
+
+A column of 0/1 or true/false is one feature; any other becomes one feature a value, that value against the rest. With
+`unit="span"` the spans stand against each other; with `unit="token"` each token of the text is an example, positive
+inside a span. See `labelled_spans` for boundaries that fall inside a token, `word_tags` for tags.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from sparseprobe.datasets.collections.collection import Collection, Request
 from sparseprobe.datasets.collections.labelled_spans import find_spans
 from sparseprobe.datasets.collections.text_labels import find_labelled_texts
+from sparseprobe.datasets.collections.token_text import find_tokens
+from sparseprobe.datasets.collections.word_tags import parse_tags
+from sparseprobe.datasets.vocabulary import label_vocabulary
 from sparseprobe.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sparseprobe.datasets.candidates import Candidates
+
+SOURCES = ("target_column", "spans_column", "tags_column", "token_property")
 
 
 def _find(request: Request) -> Candidates:
-    spans, labels = request.settings["spans_column"], request.settings["label_column"]
-    if spans is not None:
-        return find_spans(request, spans)
-    columns = [labels] if isinstance(labels, str) else list(labels or [])
+    settings = request.settings
+    given = [name for name in SOURCES if settings[name] is not None]
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} are both given; one dataset takes its labels from one of them")
+    if given == ["spans_column"]:
+        return find_spans(request, settings["spans_column"])
+    if given == ["tags_column"]:
+        return find_spans(request, settings["tags_column"], parse_tags)
+    if given == ["token_property"]:
+        return _find_tokens(request, settings["token_property"])
+    columns = settings["target_column"] if given else settings["label_column"]
+    columns = [columns] if isinstance(columns, str) else list(columns or [])
     if not columns:
-        raise InputError("say which column holds the labels: label_column (a label per text) or spans_column")
-    return find_labelled_texts(request, columns=columns, category="custom")
+        raise InputError(f"say where the labels are: label_column (a label per text), {', '.join(SOURCES)}")
+    return find_labelled_texts(request, columns=columns, category="custom", continuous=bool(given))
+
+
+def _find_tokens(request: Request, given: Any) -> Candidates:
+    several = dict(given) if isinstance(given, dict) else {_name(given): given}
+    properties = [_as_property(name, holds) for name, holds in several.items()]
+    table = label_vocabulary(request.encoder.record, properties)
+    rows = [(name, f"the token is {_name(holds)}", "token text", "binary") for name, holds in several.items()]
+    return find_tokens(request, table, pd.DataFrame(rows, columns=["name", "description", "category", "kind"]))
+
+
+def _as_property(name: str, given: Any) -> Callable[[str], bool | None]:
+    if callable(given):
+        return given  # type: ignore[no-any-return]
+    if not isinstance(given, str):
+        raise InputError(f"token_property {name!r} is {given!r}; give a regular expression or a function of a text")
+    try:
+        pattern = re.compile(given)
+    except re.error as error:
+        raise InputError(f"token_property {given!r} is no regular expression: {error}") from error
+    return lambda text: pattern.search(text) is not None
+
+
+def _name(given: Any) -> str:
+    return str(getattr(given, "__qualname__", given))
 
 
 _SETTINGS = {
     "label_column": "label",
-    "spans_column": None,
+    **dict.fromkeys(SOURCES),
     "unit": "span",
     "partial": "drop",
     "context": 512,
     "from_position": 1,
+    "first_position": 1,
 }
 
 CUSTOM = Collection(
     name="custom",
-    description="your own texts, with a label column or labelled character spans",
+    description="your own texts, with labels of texts, spans, words or tokens, or a number for each text",
     unit="sequence",
     aggregate="mean",
     features=(),

@@ -24,11 +24,15 @@ from sparseprobe.datasets.tokenising import windows
 from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from sparseprobe.datasets.collections.collection import Request
     from sparseprobe.datasets.labelled_text import LabelledText
     from sparseprobe.datasets.tokenising import EncodedText
+
+    Parse = Callable[[LabelledText, str], list[tuple[int, int, Any]]]
 
 
 @dataclass(eq=False)
@@ -47,18 +51,20 @@ class _Found:
     )
 
 
-def find_spans(request: Request, column: str) -> Candidates:
+def find_spans(request: Request, column: str, parse: Parse | None = None) -> Candidates:
     """The spans that the records name in `column` as [[start, stop, label], ...] (or dictionaries, or JSON of either).
 
-    Reads the settings context, unit, partial. Raises DataError for a broken span, with its place, and if none is left.
+    `parse` reads another form of them from a record: see `word_tags`. Reads the settings context, unit, partial.
+    Raises DataError for a broken span, with its place, and if none is left.
     """
     unit, partial = request.settings["unit"], request.settings["partial"]
     for what, given, known in (("unit", unit, ("span", "token")), ("partial", partial, ("drop", "cover"))):
         if given not in known:
             raise UnknownNameError(what, given, known)
     found = _Found()
+    read = parse or parse_spans
     for item, encoded in request.encoded([column]):
-        _collect(request, found, item, encoded, parse_spans(item, column), cover=partial == "cover")
+        _collect(request, found, item, encoded, read(item, column), cover=partial == "cover")
     if all(found.dropped):
         raise DataError(
             f"no span of the column {column!r} could be aligned: {found.counts}; look at the spans' positions"

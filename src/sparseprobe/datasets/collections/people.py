@@ -76,7 +76,8 @@ def _find(request: Request) -> Candidates:
     seen: Counter[str] = Counter()
     repeated = 0
     features = _features(request)
-    columns = {(row.category, row.name.partition("=")[2]): number for number, row in enumerate(features.itertuples())}
+    pairs = zip(features["category"], features["name"], strict=True)
+    columns = {(str(kind), str(name).partition("=")[2]): number for number, (kind, name) in enumerate(pairs)}
     table = _table(request)
     required = [] if table else ["name"]
     for item, encoded in request.encoded(required):

@@ -34,9 +34,16 @@ TRUTH: Mapping[str, int] = {"1": 1, "0": 0, "true": 1, "false": 0, "yes": 1, "no
 
 
 def find_labelled_texts(
-    request: Request, *, columns: Sequence[str], category: str, descriptions: Mapping[str, str] | None = None
+    request: Request,
+    *,
+    columns: Sequence[str],
+    category: str,
+    descriptions: Mapping[str, str] | None = None,
+    continuous: bool = False,
 ) -> Candidates:
     """One example a text; the features are the values of the label `columns` (or a column itself, if it is 0/1).
+
+    With `continuous` each column is one feature with a number for each text.
 
     Reads the settings context and from_position. Features in the order of `descriptions`, then by name. Raises
     DataError for a missing column, for labels of one class or too many, and if every text is too short.
@@ -68,7 +75,11 @@ def find_labelled_texts(
             found.append(value)
     if not kept:
         raise DataError(f"all {short} texts end before position {first}, where examples start; lower from_position")
-    labels, features = label_columns(columns, values, category=category, descriptions=descriptions or {})
+    labels: NDArray[Any]
+    if continuous:
+        labels, features = target_columns(columns, values, category=category)
+    else:
+        labels, features = label_columns(columns, values, category=category, descriptions=descriptions or {})
     return Candidates(
         sequences=Sequences.of(kept),
         documents=documents,
@@ -84,6 +95,26 @@ def find_labelled_texts(
             "texts_cut_at_context": sum(len(whole) == context for whole in kept),
         },
     )
+
+
+def target_columns(
+    columns: Sequence[str], values: Sequence[Sequence[Any]], *, category: str
+) -> tuple[NDArray[np.float32], pd.DataFrame]:
+    """Numbers (n, n_columns), NaN where there is none, and the features table; DataError for what is no number.
+
+    >>> target_columns(["score"], [["0.5", 2, None]], category="custom")[0].tolist()
+    [[0.5], [2.0], [nan]]
+    """
+    labels = np.empty((len(values[0]), len(columns)), dtype=np.float32)
+    for place, (column, raw) in enumerate(zip(columns, values, strict=True)):
+        try:
+            labels[:, place] = [np.nan if value is None or value == "" else float(value) for value in raw]
+        except (TypeError, ValueError) as error:
+            raise DataError(f"the column {column!r} holds a target that is no number ({error})") from error
+        if not np.isfinite(labels[:, place]).any():
+            raise DataError(f"the column {column!r} holds no finite number; name the column of the target")
+    rows = [(column, f"the number in {column}", category, "continuous") for column in columns]
+    return labels, pd.DataFrame(rows, columns=["name", "description", "category", "kind"])
 
 
 def label_columns(

@@ -42,6 +42,7 @@ def find_tokens(request: Request, table: NDArray[np.int8], features: pd.DataFram
         labels=labels,
         features=features,
         counts={"texts": request.reader.count, "windows": len(sequences), "tokens": len(labels)},
+        aggregate="none",
     )
 
 

@@ -1,0 +1,64 @@
+"""A tag for each word of a text, as labelled character spans.
+
+The words are those of the record's list, or what white space separates in its text. BIO tags ("B-PER I-PER O": the
+beginning of a span of PER, inside it, outside of all) become a span for each entity; any other tags, as parts of
+speech, become a span for each word. The tags are a list, or a text with white space between them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sparseprobe.errors import DataError
+
+if TYPE_CHECKING:
+    from sparseprobe.datasets.labelled_text import LabelledText
+
+BIO = re.compile(r"O|[BI]-.+")
+
+
+def parse_tags(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
+    """The spans of one record; DataError where words and tags differ in number.
+
+    >>> from sparseprobe.datasets.labelled_text import LabelledText
+    >>> parse_tags(LabelledText("Ann Lee ran", {"tags": "B-PER I-PER O"}, "d", "line 1"), "tags")
+    [(0, 7, 'PER')]
+    >>> parse_tags(LabelledText("Ann ran", {"tags": ["NOUN", "VERB"]}, "d", "line 1"), "tags")
+    [(0, 3, 'NOUN'), (4, 7, 'VERB')]
+    """
+    tags = _listed(item, column)
+    words = [match.span() for match in re.finditer(r"\S+", item.text)]
+    if len(tags) != len(words):
+        raise DataError(
+            f"{item.where}: the column {column!r} has {len(tags)} tags for {len(words)} words; give each word a tag"
+        )
+    if not all(BIO.fullmatch(tag) for tag in tags):
+        return [(start, stop, tag) for (start, stop), tag in zip(words, tags, strict=True)]
+    spans: list[tuple[int, int, Any]] = []
+    open_kind = None
+    for (start, stop), tag in zip(words, tags, strict=True):
+        kind = None if tag == "O" else tag[2:]
+        if kind is not None and tag.startswith("I-") and kind == open_kind:
+            spans[-1] = (spans[-1][0], stop, kind)
+        elif kind is not None:
+            spans.append((start, stop, kind))
+        open_kind = kind
+    return spans
+
+
+def _listed(item: LabelledText, column: str) -> list[str]:
+    given = item.fields[column]
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            given = given.split()
+    elif isinstance(given, str):
+        given = given.split()
+    if not isinstance(given, list | tuple | np.ndarray):
+        raise DataError(f"{item.where}: the column {column!r} holds {given!r}; tags are a list, one for each word")
+    return [str(tag) for tag in given]

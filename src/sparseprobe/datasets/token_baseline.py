@@ -1,0 +1,77 @@
+"""What the identity of tokens alone predicts: a naive Bayes classifier on the bag of token ids of each example.
+
+    score(example) = sum over its tokens t of log p(t | positive) - log p(t | negative)
+
+with frequencies from the training part (one added to each count), divided by the number of tokens, and the threshold
+of the best F1 on the validation part (or on training, where there is none). F1 on test. A feature that this predicts
+is a property of tokens: a neuron that reads it may be no more than a detector of those tokens. Source: the multinomial
+event model of McCallum and Nigam, 1998. Cost: linear in the tokens of the examples, for each feature.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sparseprobe.datasets.probing_dataset import ProbingDataset
+
+
+def token_baseline(dataset: ProbingDataset) -> pd.DataFrame:
+    """Test F1 of each binary feature from token ids alone: columns feature, f1 (NaN where a part lacks a class)."""
+    tokens, example = example_tokens(dataset)
+    _, ids = np.unique(tokens, return_inverse=True)
+    split = dataset.examples["split"].to_numpy()
+    binary = dataset.features["name"][dataset.features["kind"] == "binary"]
+    rows = [(name, _f1(ids, example, dataset.labels[name].to_numpy(), split)) for name in binary]
+    return pd.DataFrame(rows, columns=["feature", "f1"])
+
+
+def example_tokens(dataset: ProbingDataset) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The token ids of all spans, one after the other, and the example of each; (n_tokens,) each."""
+    spans = dataset.examples
+    lengths = (spans["stop"] - spans["start"]).to_numpy()
+    begins = dataset.sequences.offsets[spans["sequence"].to_numpy()] + spans["start"].to_numpy()
+    example = np.repeat(np.arange(len(spans)), lengths)
+    within = np.arange(len(example)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return dataset.sequences.tokens[begins[example] + within], example
+
+
+def best_threshold(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    """The score from which on to say positive, for the best F1: half way to the next lower one.
+
+    >>> best_threshold(np.array([3.0, 2.0, 1.0, 0.0]), np.array([True, True, False, False]))
+    1.5
+    """
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(positive[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + positive.sum())
+    last = np.append(np.diff(scores[order]) != 0, [True])
+    best = int(np.argmax(np.where(last, f1, -1.0)))
+    ranked = scores[order]
+    return float(ranked[best] if best + 1 == len(order) else (ranked[best] + ranked[best + 1]) / 2)
+
+
+def _f1(
+    ids: NDArray[np.int64], example: NDArray[np.int64], labels: NDArray[np.int8], split: NDArray[np.object_]
+) -> float:
+    parts = {part: (split == part) & (labels != -1) for part in ("train", "validation", "test")}
+    tune = parts["validation"] if parts["validation"].any() else parts["train"]
+    if any(len(np.unique(labels[rows])) < 2 for rows in (parts["train"], tune, parts["test"])):
+        return float("nan")
+    n_kinds = int(ids.max()) + 1
+    frequency = []
+    for value in (1, 0):
+        taken = ids[(parts["train"] & (labels == value))[example]]
+        counts = np.bincount(taken, minlength=n_kinds) + 1.0
+        frequency.append(np.log(counts / counts.sum()))
+    weight = (frequency[0] - frequency[1])[ids]
+    sizes = np.bincount(example, minlength=len(labels))
+    scores = np.bincount(example, weights=weight, minlength=len(labels)) / np.maximum(1, sizes)
+    said = scores >= best_threshold(scores[tune], labels[tune] == 1)
+    said, truth = said[parts["test"]], labels[parts["test"]] == 1
+    return float(2 * (said & truth).sum() / max(1, said.sum() + truth.sum()))
