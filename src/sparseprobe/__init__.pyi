@@ -3,6 +3,7 @@ from .datasets import ProbingDataset, load_dataset
 from .errors import SparseProbeError
 from .experiments import PAPER_K, best_neurons, single_neurons, sweep
 from .models import LanguageModel, Neuron, load_model
+from .neurons import ablate, describe_neuron
 from .runs import Run, RunSpec, resume, run
 from .solvers import OptimalSupport, optimal_path, optimal_support
 
@@ -16,7 +17,9 @@ __all__ = [
     "Run",
     "RunSpec",
     "SparseProbeError",
+    "ablate",
     "best_neurons",
+    "describe_neuron",
     "extract",
     "load_dataset",
     "load_model",

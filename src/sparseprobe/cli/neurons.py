@@ -8,13 +8,11 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+import sparseprobe as sp
 from sparseprobe.artefacts import read_table, write_table
 from sparseprobe.cli.run import names
 from sparseprobe.cli.show import Show
-from sparseprobe.datasets import ProbingDataset, load_dataset
 from sparseprobe.errors import InputError
-from sparseprobe.models import LanguageModel, load_model
-from sparseprobe.neurons import ablate, describe_neuron
 
 app = typer.Typer()
 
@@ -47,7 +45,7 @@ def ablate_command(
     if asked is None or (neurons and table is not None):
         raise InputError("name neurons (L3.N609 ...) or give a table of them (--table FILE.parquet), one of the two")
     loaded, data = _load(model, dataset, device)
-    effects = ablate(
+    effects = sp.ablate(
         loaded,
         data,
         asked,
@@ -83,7 +81,7 @@ def neuron_command(
     """All about one neuron: distribution, examples, n-grams, logits, weights, ablation."""
     show: Show = context.obj
     loaded, data = _load(model, dataset, device)
-    card = describe_neuron(
+    card = sp.describe_neuron(
         loaded,
         data,
         neuron,
@@ -99,8 +97,6 @@ def neuron_command(
         card.show(show.out)
 
 
-def _load(model: str, dataset: str, device: str | None) -> tuple[LanguageModel, ProbingDataset]:
-    loaded = load_model(model, device=device)
-    folder = Path(dataset)
-    data = ProbingDataset.load(folder) if folder.is_dir() else load_dataset(dataset, tokenizer=loaded.tokenizer)
-    return loaded, data
+def _load(model: str, dataset: str, device: str | None) -> tuple[sp.LanguageModel, sp.ProbingDataset]:
+    loaded = sp.load_model(model, device=device)
+    return loaded, sp.load_dataset(dataset, tokenizer=loaded.tokenizer)
