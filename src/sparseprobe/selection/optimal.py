@@ -45,7 +45,8 @@ class Optimal:
         """The optimal neurons for each k; a smaller support need not lie within a larger one."""
         found = optimal_path(
             problem.scaled(), problem.y, ks,
-            loss=self.loss, gamma=self.gamma, time_limit=self.time_limit, tolerance=self.tolerance,
+            loss=self.loss, gamma=self.gamma, class_weight=None, sample_weight=problem.weights,
+            time_limit=self.time_limit, tolerance=self.tolerance,
         )  # fmt: skip
         return [
             Choice(best.support, certificate=Certificate(best.objective, best.bound, best.gap, best.proven, best.nodes))

@@ -18,25 +18,33 @@ from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
 from sparseprobe.selection.quantile_codes import class_histograms, quantile_codes
 from sparseprobe.selection.scaling import deviation_of, scale_of
+from sparseprobe.selection.weighted_statistics import Matrix, is_sparse, weighted_class_statistics
 from sparseprobe.solvers.two_class_data import TwoClassData, balanced_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_DENSE_COLUMNS = 256  # columns of a sparse layer that are made dense at once
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingLayer:
     """Activations of the training examples of a layer with the labels of all features."""
 
-    X: NDArray[np.float32]
-    """(n, d) as the model gave them, not scaled."""
+    X: Matrix
+    """(n, d) as the model gave them, not scaled; float32, or float64, or a CSR array."""
     labels: NDArray[np.int8]
     """(n, n_features) in {1, 0, -1 = not labelled}."""
+    sample_weight: NDArray[np.float64] | None = None
+    """(n,) how much each example counts; None: all the same."""
 
     @cached_property
     def statistics(self) -> ClassStatistics:
         """Counts, means and scatters of both classes of all features."""
-        return class_statistics(self.X, self.labels)
+        if self.sample_weight is None and not is_sparse(self.X) and self.X.dtype == np.float32:
+            return class_statistics(self.X, self.labels)
+        weights = np.ones(self.X.shape[0]) if self.sample_weight is None else self.sample_weight
+        return weighted_class_statistics(self.X, self.labels, weights)
 
     @cached_property
     def scale(self) -> NDArray[np.float64]:
@@ -45,8 +53,21 @@ class TrainingLayer:
 
     @cached_property
     def class_histograms(self) -> NDArray[np.int32]:
-        """(n_features, 2, d, bins) examples of each class by the quantile of the neuron's activation."""
-        return class_histograms(quantile_codes(self.X), self.labels)
+        """(n_features, 2, d, bins) examples of each class by the quantile of the neuron's activation; without
+        weights.
+        """
+        if not is_sparse(self.X):
+            return class_histograms(quantile_codes(self.X.astype(np.float32, copy=False)), self.labels)
+        by_column: Matrix = self.X.tocsc()
+        blocks = [by_column[:, first : first + _DENSE_COLUMNS] for first in range(0, self.X.shape[1], _DENSE_COLUMNS)]
+        codes = [quantile_codes(block.toarray().astype(np.float32)) for block in blocks]
+        return np.concatenate([class_histograms(block, self.labels) for block in codes], axis=2)
+
+    def columns(self, rows: NDArray[np.int64], neurons: NDArray[np.int64]) -> NDArray[np.floating]:
+        """(len(rows), k) activations of some examples and neurons, dense."""
+        chosen: Matrix = self.X[:, neurons][rows].toarray() if is_sparse(self.X) else self.X[np.ix_(rows, neurons)]
+        dense: NDArray[np.floating] = chosen
+        return dense
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +80,8 @@ class Problem:
     seed: int = 0
     name: tuple[object, ...] = ()
     """What random draws are keyed by, beside the seed: layer, feature, real labels or control."""
+    class_weight: NDArray[np.float64] | None = None
+    """(n,) what each row of the layer weighs in fits for its class; None: both classes weigh the same."""
 
     @classmethod
     def of(cls, X: object, y: object, *, seed: int = 0) -> Problem:
@@ -92,8 +115,12 @@ class Problem:
 
     @cached_property
     def weights(self) -> NDArray[np.float64]:
-        """(n,) balanced class weights."""
-        return balanced_weights(self.y)
+        """(n,) weights of the labelled rows in fits: their own, times those of their class."""
+        own = self.layer.sample_weight
+        weights = np.ones(len(self.rows)) if own is None else own[self.rows]
+        return (
+            balanced_weights(self.y, weights) if self.class_weight is None else weights * self.class_weight[self.rows]
+        )
 
     @property
     def scale(self) -> NDArray[np.float64]:
@@ -110,12 +137,14 @@ class Problem:
 
     def columns(self, neurons: np.ndarray) -> NDArray[np.float64]:
         """(n, k) scaled activations of some neurons at the labelled rows."""
-        chosen: NDArray[np.float64] = self.layer.X[np.ix_(self.rows, neurons)] * self.scale[neurons]
+        chosen: NDArray[np.float64] = self.layer.columns(self.rows, neurons) * self.scale[neurons]
         return chosen
 
     def scaled(self) -> NDArray[np.float32]:
-        """(n, d) scaled activations of all neurons at the labelled rows, made anew at each call."""
-        whole: NDArray[np.float32] = self.layer.X[self.rows] * self.scale.astype(np.float32)
+        """(n, d) scaled activations of all neurons at the labelled rows, dense, made anew at each call."""
+        rows: Matrix = self.layer.X[self.rows]
+        whole: NDArray[np.float32] = (rows.toarray() if is_sparse(rows) else rows).astype(np.float32)
+        whole *= self.scale.astype(np.float32)
         return whole
 
     def data(self, neurons: np.ndarray | None = None) -> TwoClassData:

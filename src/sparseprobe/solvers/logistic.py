@@ -5,7 +5,8 @@
 which is scikit-learn's `LogisticRegression(C=C)` objective with sample weights c. The intercept is profiled out (module
 `profiled_loss`), so a step solves one k x k system: the weighted centred Gram plus the identity. Steps are halved until
 the objective falls as Armijo asks; the ridge keeps the problem strongly convex, so separable labels, collinear and
-constant columns are ordinary cases. The answer carries its relative duality gap.
+constant columns are ordinary cases. The answer carries its relative duality gap;
+once that is within the tolerance one more step is taken, which squares the error of the coefficients.
 
 Cost: 5 to 10 steps of n k^2 (Cholesky up to 1,024 columns) or of n k for each conjugate-gradient turn (more columns).
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_COLUMNS_FACTORED = 1024
 _MOST_TURNS = 200
+_EXACT = 1e-14  # a gap below which a further step would change nothing
 
 
 def logistic(
@@ -35,7 +37,7 @@ def logistic(
     weights: object = None,
     C: float = 1.0,
     start: LinearFit | None = None,
-    tolerance: float = 1e-12,
+    tolerance: float = 1e-9,
     max_iterations: int = 100,
 ) -> LinearFit:
     """Fit an L2-regularised logistic regression.
@@ -52,17 +54,19 @@ def logistic(
 
 
 def newton(
-    data: TwoClassData, *, C: float, start: LinearFit | None = None, tolerance: float = 1e-12, max_iterations: int = 100
+    data: TwoClassData, *, C: float, start: LinearFit | None = None, tolerance: float = 1e-9, max_iterations: int = 100
 ) -> LinearFit:
     """`logistic` for data that are checked already."""
     problem = PenalisedLoss(data, data.X, C, 0.0, 1.0)
     here = problem.start(start)
     direction_of = _factored_direction if data.X.shape[1] <= _MOST_COLUMNS_FACTORED else _conjugate_direction
+    polished = False
     for iteration in range(max_iterations + 1):
         loss_gradient = problem.gradient(here)
         gap = problem.gap(here, loss_gradient)
-        if gap <= tolerance or iteration == max_iterations:
+        if polished or gap <= min(tolerance, _EXACT) or iteration == max_iterations:
             break
+        polished = gap <= tolerance
         gradient = loss_gradient + here.coef
         direction = direction_of(data.X, here.loss.curvature, gradient, C)
         found = problem.search(here, direction, float(gradient @ direction))

@@ -53,14 +53,17 @@ class TwoClassData:
         return cls(columns, positive, shares)
 
 
-def balanced_weights(y: np.ndarray) -> np.ndarray:
+def balanced_weights(y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Weights inverse to class frequency, n / (2 n_class), so that both classes weigh n / 2; y (n,) in {0, 1}.
+
+    Given `weights` (n,) of their own, examples count by them, and the result is the product.
 
     >>> balanced_weights(np.array([1, 0, 0, 0]))
     array([2.        , 0.66666667, 0.66666667, 0.66666667])
     """
     positive = np.asarray(y).astype(bool)
-    n, n_positive = len(positive), int(positive.sum())
-    if n_positive in (0, n):
+    own = np.ones(len(positive)) if weights is None else weights
+    up, down = float(own[positive].sum()), float(own[~positive].sum())
+    if up == 0 or down == 0:
         raise InputError("labels of one class cannot be balanced: give at least one positive and one negative example")
-    return np.where(positive, n / (2 * n_positive), n / (2 * (n - n_positive)))
+    return own * np.where(positive, (up + down) / (2 * up), (up + down) / (2 * down))
