@@ -1,19 +1,24 @@
 """The probe on chosen neurons: a linear rule in the model's own units, fitted on training examples.
 
-By default an L2 logistic regression on scaled activations, C = 1, classes balanced; `preset="paper"` takes the elastic
-net of the paper's sweep (C = k / 20), the one that adaptive thresholding has fitted already where it has.
+By default an L2 logistic regression on scaled activations, C = 1, classes balanced; a hinge or a squared hinge in its
+place where asked. `preset="paper"` takes the elastic net of the paper's sweep (C = k / 20), the one that adaptive
+thresholding has fitted already where it has.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from sparseprobe.errors import UnknownNameError
 from sparseprobe.selection.adaptive import elastic_net_settings
+from sparseprobe.selection.weighted_statistics import Matrix, is_sparse
 from sparseprobe.solvers.elastic_net import NestedElasticNet
+from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.logistic import newton
+from sparseprobe.solvers.optimal import optimal_support
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +27,9 @@ if TYPE_CHECKING:
 
     from sparseprobe.selection.contract import Choice
     from sparseprobe.selection.problem import Problem
-    from sparseprobe.solvers.linear_fit import LinearFit
+
+Loss = Literal["logistic", "hinge", "squared_hinge"]
+LOSSES: tuple[Loss, ...] = get_args(Loss)
 
 
 @dataclass(frozen=True)
@@ -36,15 +43,24 @@ class SupportProbe:
     intercept: float
     converged: bool
 
-    def decision(self, X: NDArray[np.floating], rows: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-        """Log odds (n,) of rows of activations (n, d), all by default."""
-        chosen = X[:, self.support] if rows is None else X[np.ix_(rows, self.support)]
+    def decision(self, X: Matrix, rows: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Score (n,) of rows of activations (n, d), dense or CSR, all rows by default; log odds for a logistic
+        probe.
+        """
+        if is_sparse(X):
+            chosen = (X if rows is None else X[rows])[:, self.support].toarray()
+        else:
+            chosen = X[:, self.support] if rows is None else X[np.ix_(rows, self.support)]
         decision: NDArray[np.float64] = chosen.astype(np.float64) @ self.coef + self.intercept
         return decision
 
 
-def fit_supports(problem: Problem, choices: Sequence[Choice], *, preset: str = "default") -> list[SupportProbe]:
-    """A probe on each of the chosen supports.
+def fit_supports(
+    problem: Problem, choices: Sequence[Choice], *, preset: str = "default", loss: str = "logistic", C: float = 1.0
+) -> list[SupportProbe]:
+    """A probe on each of the chosen supports; with `preset="paper"` loss and C are the paper's.
+
+    Raises `UnknownNameError` for a loss that is not in `LOSSES`.
 
     >>> from sparseprobe.selection import MeanDifference, Problem
     >>> problem = Problem.of([[0.0, 1.0], [1.0, 0.9], [5.0, 1.1], [6.0, 1.0]], [0, 0, 1, 1])
@@ -52,16 +68,35 @@ def fit_supports(problem: Problem, choices: Sequence[Choice], *, preset: str = "
     >>> probe.support, (probe.decision(problem.layer.X) > 0)
     (array([0]), array([False, False,  True,  True]))
     """
-    if preset != "paper":
-        return [_in_own_units(problem, choice, newton(problem.data(choice.support), C=1.0)) for choice in choices]
-    return [_in_own_units(problem, choice, _paper_fit(problem, choice)) for choice in choices]
+    if loss not in LOSSES:
+        raise UnknownNameError("loss", loss, LOSSES)
+    probes = []
+    for choice in choices:
+        fit = _paper_fit(problem, choice) if preset == "paper" else _fit(problem, choice.support, loss, C)
+        coef = fit.coef * problem.scale[choice.support]
+        probes.append(SupportProbe(choice.support, coef, fit.intercept, fit.converged))
+    return probes
+
+
+def _fit(problem: Problem, support: NDArray[np.int64], loss: str, C: float) -> LinearFit:
+    data = problem.data(support)
+    if loss == "logistic":
+        return newton(data, C=C)
+    margin: Literal["hinge", "squared_hinge"] = "hinge" if loss == "hinge" else "squared_hinge"
+    best = optimal_support(  # of all its columns: nothing is searched, the loss is minimised
+        data.X,
+        data.positive,
+        len(support),
+        loss=margin,
+        gamma=C,
+        class_weight=None,
+        sample_weight=data.weights,
+        tolerance=1e-8,
+    )
+    return LinearFit(best.coef, best.intercept, best.objective, best.gap, 0, best.proven)
 
 
 def _paper_fit(problem: Problem, choice: Choice) -> LinearFit:
     C, l1_ratio = elastic_net_settings(len(choice.support))
     nested = NestedElasticNet(problem.data(choice.support))
     return nested.fit(np.arange(len(choice.support)), C=C, l1_ratio=l1_ratio, start=choice.fit)
-
-
-def _in_own_units(problem: Problem, choice: Choice, fit: LinearFit) -> SupportProbe:
-    return SupportProbe(choice.support, fit.coef * problem.scale[choice.support], fit.intercept, fit.converged)

@@ -1,0 +1,53 @@
+"""The two-class problems behind a classifier: one for two classes, one against the rest for each of more.
+
+All of them share one training layer, hence one set of class statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sparseprobe.errors import InputError
+from sparseprobe.selection.problem import Problem, TrainingLayer
+from sparseprobe.selection.weighted_statistics import is_sparse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sparseprobe.selection.weighted_statistics import Matrix
+
+ClassWeight = Mapping[Any, float] | str | None
+
+
+def class_problems(
+    X: Matrix,
+    y: NDArray[Any],
+    classes: NDArray[Any],
+    *,
+    sample_weight: NDArray[np.float64] | None = None,
+    class_weight: ClassWeight = "balanced",
+    seed: int = 0,
+) -> list[Problem]:
+    """Problems for X (n, d), labels y (n,) out of `classes`; of two classes the second is the positive one.
+
+    `class_weight`: "balanced" (both sides of each problem weigh the same), None, or a weight for each class. Raises
+    `InputError` for a single class or a class weight that is none of these.
+
+    >>> problems = class_problems(np.eye(3), np.array(list("abc")), np.array(list("abc")))
+    >>> [problem.y.tolist() for problem in problems]
+    [[True, False, False], [False, True, False], [False, False, True]]
+    """
+    if len(classes) < 2:
+        raise InputError(f"y has one class, {classes.tolist()}: a probe needs examples of at least two classes")
+    by_class = None
+    if class_weight != "balanced":
+        if class_weight is not None and not isinstance(class_weight, Mapping):
+            raise InputError(f'class_weight must be "balanced", None or a mapping of classes, got {class_weight!r}')
+        by_class = np.array([float((class_weight or {}).get(label, 1.0)) for label in y])
+    positive = classes[1:] if len(classes) == 2 else classes
+    labels = (y[:, None] == positive).astype(np.int8)
+    layer = TrainingLayer(X.tocsr() if is_sparse(X) else X, labels, sample_weight)
+    return [Problem(layer, i, seed, (str(label),), by_class) for i, label in enumerate(positive)]

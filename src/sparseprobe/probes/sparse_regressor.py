@@ -1,0 +1,79 @@
+"""A k-sparse ridge regression as a scikit-learn regressor: for continuous features, such as the position of a token.
+
+    min over w, b   sum_i c_i (y_i - w.x_i - b)^2 + alpha |w|^2        on activations scaled by 1 / (10 std)
+
+Neurons are chosen on the data that it is fitted on (module `selection.regression_selection`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import solve
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from sparseprobe.probes.sparse_probe import checked_k
+from sparseprobe.selection.regression_selection import regression_supports
+from sparseprobe.selection.scaling import scale_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A linear regression on k chosen neurons.
+
+    Parameters: `k`; `selection` "matching_pursuit" or "correlation"; `alpha` the ridge. Attributes: `support_` (k,);
+    `coef_` (n_features_in_,) with zeros off the support, in the units of y / X; `intercept_`.
+
+    >>> X = np.random.default_rng(0).standard_normal((200, 30)); y = X[:, 4] - 2 * X[:, 11]
+    >>> probe = SparseRegressor(k=2, alpha=1e-3).fit(X, y)
+    >>> probe.support_, probe.coef_[[4, 11]].round(2)
+    (array([ 4, 11]), array([ 1., -2.]))
+    """
+
+    def __init__(self, k: int = 1, *, selection: str = "matching_pursuit", alpha: float = 1.0) -> None:
+        self.k = k
+        self.selection = selection
+        self.alpha = alpha
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseRegressor:
+        """Choose neurons and fit; X (n, d), y (n,), sample_weight (n,)."""
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=True)
+        y = np.asarray(y, np.float64)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        k = checked_k(self.k, X.shape[1])
+        [self.support_] = regression_supports(X, y, [k], selection=self.selection, weights=weights)
+        coef, self.intercept_ = ridge(X[:, self.support_].astype(np.float64), y, weights, self.alpha)
+        self.coef_ = np.zeros(X.shape[1])
+        self.coef_[self.support_] = coef
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Values (n,)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        values: NDArray[np.float64] = X[:, self.support_] @ self.coef_[self.support_] + self.intercept_
+        return values
+
+
+def ridge(
+    X: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64], alpha: float
+) -> tuple[NDArray[np.float64], float]:
+    """Coefficients (k,) and intercept of the ridge regression above, in the units of X (n, k).
+
+    >>> coef, intercept = ridge(np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 3.0, 5.0]), np.ones(3), 0.0)
+    >>> coef.round(6), round(intercept, 6)
+    (array([2.]), 1.0)
+    """
+    share = weights / weights.sum()
+    mean, middle = share @ X, float(share @ y)
+    centred = X - mean
+    scale = scale_of(np.sqrt(share @ centred**2))
+    centred *= scale
+    gram = (centred.T * weights) @ centred
+    gram[np.diag_indices_from(gram)] += alpha if alpha > 0 else 1e-12 * max(1.0, float(np.trace(gram)))
+    coef = solve(gram, (centred.T * weights) @ (y - middle), assume_a="pos") * scale
+    return coef, middle - float(mean @ coef)
