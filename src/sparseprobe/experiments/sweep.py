@@ -4,6 +4,9 @@ Neurons are chosen, scaled and fitted on training examples; the validation score
 other scores are on test examples, of groups that were never seen. The control is the whole procedure on labels permuted
 over groups. By default the probe on the chosen neurons is an L2 logistic regression (C = 1 on scaled activations);
 `preset="paper"` takes the paper's elastic net, C = k / 20, and its single split (section 4).
+
+Linear algebra runs on one thread here: on systems of at most 256 unknowns threads wait for each other longer than they
+work.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from sparseprobe.experiments.layer_task import Examples, LayerTask, checked_ks, chosen_layers
 from sparseprobe.experiments.schema import CERTIFICATE, SWEEP, check_table
@@ -69,7 +73,8 @@ def sweep(
     examples = Examples.of(data, features, seed=seed, preset=preset)
     resamples = [examples.bootstrap(feature, bootstrap) for feature in range(len(examples.features))]
     rows: list[dict[str, Any]] = []
-    with progress.task("sweep", total=len(chosen) * len(examples.features), unit="probes") as step:
+    total = len(chosen) * len(examples.features)
+    with threadpool_limits(limits=1), progress.task("sweep", total=total, unit="probes") as step:
         for layer in chosen:
             task = LayerTask.read(acts, layer, examples)
             for feature in range(len(examples.features)):
