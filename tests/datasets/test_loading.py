@@ -81,3 +81,22 @@ def test_the_presets_of_a_collection_name_the_same_settings() -> None:
         names = [set(COMMON) | set(preset) for preset in collection.presets.values()]
         assert all(found == names[0] for found in names)
         assert set(collection.presets) == {"default", "paper"}
+
+
+def test_the_ten_collections_of_the_paper_have_their_features() -> None:
+    sizes = {name: len(collection.features) for name, collection in COLLECTIONS.items()}
+    assert sizes == {
+        "natural_language": 9,
+        "programming_language": 9,
+        "data_source": 9,
+        "plain_text": 11,
+        "affixes": 60,
+        "compound_words": 21,
+        "treebank": 67,
+        "latex": 14,
+        "people": 17,
+        "counterfact": 1,
+        "position": 4,
+        "custom": 0,
+    }
+    assert all(collection.has_shipped_texts() for name, collection in COLLECTIONS.items() if name != "custom")

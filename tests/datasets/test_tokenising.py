@@ -85,3 +85,9 @@ def test_a_tokenizer_is_found_by_file_folder_shipped_name_and_object(
     assert load_tokenizer("demo-1").name == "demo-1"
     with pytest.raises(InputError, match=r"no tokenizer '.*nowhere'.*shipped model \(demo-1\)"):
         load_tokenizer(tmp_path / "nowhere")
+
+
+def test_a_shipped_tokenizer_is_the_same_without_transformers() -> None:
+    folder = tokenising.MODELS / "demo-4.7m"
+    whole = TokenizerRecord.of(PreTrainedTokenizerFast.from_pretrained(str(folder)), name="demo-4.7m")
+    assert load_tokenizer("demo-4.7m") == whole

@@ -131,6 +131,9 @@ def load_tokenizer(
     if not isinstance(tokenizer, str | Path):
         return TokenizerRecord.of(tokenizer, bos=bos)
     place = MODELS / tokenizer if (MODELS / tokenizer).is_dir() else Path(tokenizer)
+    shipped_file = MODELS / tokenizer / "tokenizer.json"
+    if shipped_file.is_file() and bos != "add":  # which needs no import of transformers; "add" asks its config
+        return TokenizerRecord.of(Tokenizer.from_file(str(shipped_file)), name=str(tokenizer), bos=bos)
     if place.is_file():
         return TokenizerRecord.of(Tokenizer.from_file(str(place)), name=str(tokenizer), bos=bos)
     from transformers import AutoTokenizer  # noqa: PLC0415  (takes seconds, and only this case needs it)
