@@ -4,6 +4,7 @@ from .errors import SparseProbeError
 from .experiments import PAPER_K, best_neurons, single_neurons, sweep
 from .models import LanguageModel, Neuron, load_model
 from .neurons import ablate, describe_neuron
+from .probes import NeuronSelector, SparsePath, SparseProbe, SparseRegressor
 from .runs import Run, RunSpec, resume, run
 from .solvers import OptimalSupport, optimal_path, optimal_support
 
@@ -12,11 +13,15 @@ __all__ = [
     "Activations",
     "LanguageModel",
     "Neuron",
+    "NeuronSelector",
     "OptimalSupport",
     "ProbingDataset",
     "Run",
     "RunSpec",
+    "SparsePath",
+    "SparseProbe",
     "SparseProbeError",
+    "SparseRegressor",
     "ablate",
     "best_neurons",
     "describe_neuron",
