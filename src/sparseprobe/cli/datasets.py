@@ -14,6 +14,7 @@ from sparseprobe.cli.show import Show
 from sparseprobe.errors import InputError
 
 app = typer.Typer()
+SPLITS = ("train", "validation", "test")
 datasets = typer.Typer(no_args_is_help=True, help="Feature collections, and datasets made of your own text.")
 app.add_typer(datasets, name="datasets")
 
@@ -112,10 +113,12 @@ def _features(data: sp.ProbingDataset) -> list[dict[str, Any]]:
         values = data.labels[feature.name]
         row: dict[str, Any] = {"feature": feature.name, "description": feature.description, "kind": feature.kind}
         if feature.kind == "binary":
+            known = values != -1
             row |= {"positive": int((values == 1).sum()), "negative": int((values == 0).sum())}
         else:
+            known = values.notna()
             row |= {"positive": None, "negative": None}
-        rows.append(row | {part: int((split == part).sum()) for part in ("train", "validation", "test")})
+        rows.append(row | {part: int((known & (split == part)).sum()) for part in SPLITS})
     return rows
 
 
