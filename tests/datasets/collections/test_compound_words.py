@@ -95,8 +95,8 @@ def test_what_is_found_in_the_shipped_texts_is_what_their_authors_meant() -> Non
 
 
 def test_the_bos_stays_in_front_of_a_cut_text(families) -> None:
-    texts = [f"{'and so on ' * 20} social {word} {n}" for n in range(4) for word in ("security", "media", "effects")]
-    texts += [f"{'and so on ' * 20} the security {n}" for n in range(4)]
+    texts = [f"{'and so on ' * 20} {n} social {word}" for n in range(4) for word in ("security", "media", "effects")]
+    texts += [f"{'and so on ' * 20} {n} the security" for n in range(4)]
     data = load_dataset(
         "compound_words",
         source=[{"text": text} for text in texts],
@@ -141,3 +141,11 @@ def test_all_21_in_real_text(shared_data: Path) -> None:
     ]
     assert len(judged) > 3000
     assert np.mean([found[0] == label for found, label in judged if found[1] != -1]) > 0.99
+
+
+def test_a_sequence_that_is_cut_to_the_same_tokens_is_kept_once(tokenizer) -> None:
+    ends = [f"{n} social {word}" for n in range(4) for word in ("security", "media", "effects")]
+    ends += [f"{n} the security" for n in range(4)]
+    source = [{"text": f"{start} {'and so on ' * 20} {end}"} for start in ("once", "then") for end in ends]
+    data = load_dataset("compound_words", source=source, tokenizer=tokenizer, compounds=["social security"])
+    assert data.settings["counts"]["texts_repeated"] == len(ends)

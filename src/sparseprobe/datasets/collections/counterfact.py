@@ -31,7 +31,6 @@ SIDES = (("true", 1), ("false", 0))
 def _find(request: Request) -> Candidates:
     endings = TextEndings(request.encoder, request.number("context", least=2))
     seen: dict[str, int] = {}
-    repeated = 0
     for batch in batches(_statements(request)):
         for (where, text, label, document), ids in zip(
             batch, request.encoder.encode_ids(text for _, text, _, _ in batch), strict=True
@@ -39,7 +38,7 @@ def _find(request: Request) -> Candidates:
             if text in seen:
                 if seen[text] != label:
                     raise DataError(f"{where}: {text!r} is called true and false; mend or remove one of the two")
-                repeated += 1
+                endings.counts["texts_repeated"] += 1
                 continue
             seen[text] = label
             endings.add(ids, len(ids) - 1, len(ids), document=document, labels={0: label})
@@ -47,7 +46,7 @@ def _find(request: Request) -> Candidates:
         [(FEATURE, "the statement that ends here is true", "truth", "binary")],
         columns=["name", "description", "category", "kind"],
     )
-    counts = {"facts": request.reader.count, "texts_repeated": repeated}
+    counts = {"facts": request.reader.count}
     return endings.candidates(features, counts, "the source has no statement")
 
 

@@ -1,13 +1,15 @@
 """Sequences that end with the labelled span: the last tokens of a text up to it, and nothing after.
 
 A causal model knows a word in the light of what stands before it, so a sequence may end there: compound words (24
-tokens ending with the second word), names of people, completions of a statement. The same span is kept once; its
-labels are those of all features that speak of it. Memory: the context's ids and a byte a feature, for each span.
+tokens ending with the second word), names of people, completions of a statement. The same sequence with the same
+labels is kept once; the labels are those of all features that speak of it. Memory: the context's ids and a byte a
+feature, for each span.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sparseprobe.datasets.tokenising import TextEncoder
+
+LEFT_OUT = ("spans_inside_a_token", "spans_cut_by_the_context", "texts_repeated")
 
 
 @dataclass(eq=False)
@@ -55,8 +59,11 @@ class TextEndings:
     """Column of a feature to its label, for the features that speak of the span."""
     kinds: list[Mapping[int, int]] = field(default_factory=list)
     """Column of a feature to the kind of negative that the span is."""
-    counts: dict[str, int] = field(default_factory=lambda: {"spans_inside_a_token": 0, "spans_cut_by_the_context": 0})
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEFT_OUT, 0))
     """What was left out."""
+
+    def __post_init__(self) -> None:
+        self._seen: set[bytes] = set()
 
     def add(
         self,
@@ -68,13 +75,22 @@ class TextEndings:
         labels: Mapping[int, int],
         kinds: Mapping[int, int] | None = None,
     ) -> None:
-        """Keep the span [start, stop) of a text's tokens `ids`; one that is longer than the context is counted."""
+        """Keep the span [start, stop) of a text's tokens `ids`.
+
+        A span that is longer than the context, and a sequence that is there already with these labels, is left out and
+        counted.
+        """
         room = self.encoder.room(self.context)
         if stop - start > room:
             self.counts["spans_cut_by_the_context"] += 1
             return
         first = max(0, stop - room)
         whole, front = self.encoder.surround(ids[first:stop])
+        key = sha256(whole.tobytes() + repr((start - stop, sorted(labels.items()))).encode()).digest()
+        if key in self._seen:
+            self.counts["texts_repeated"] += 1
+            return
+        self._seen.add(key)
         self.sequences.append(whole)
         self.documents.append(document)
         self.starts.append(start - first + front)
