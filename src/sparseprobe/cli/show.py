@@ -67,7 +67,7 @@ class Show:
         )
         for name in rows[0]:
             cells = [_cell(row[name]) for row in rows]
-            numeric = all(cell[0].isdigit() or cell == "-" for cell in cells if cell)
+            numeric = all(cell == "-" or cell.lstrip("-")[:1].isdigit() for cell in cells)
             short = max(map(len, cells)) <= SHORT
             table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
         for row in rows:
@@ -104,4 +104,6 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.2g}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
+    return str(value)

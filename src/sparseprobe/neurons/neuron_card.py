@@ -106,7 +106,7 @@ class NeuronCard:
             for example in self.examples
         )
         tables = "".join(
-            f"<h4>{html.escape(title)}</h4>{table.to_html(index=False, float_format='{:.3f}'.format, border=0)}"
+            f"<h4>{html.escape(title)}</h4>{table.to_html(index=False, float_format=_number, border=0)}"
             for title, table in self._tables()
             if len(table)
         )
@@ -193,4 +193,9 @@ def _rich_table(title: str, table: pd.DataFrame) -> Table:
 def _cell(value: Any) -> str:
     if pd.isna(value):
         return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value).replace("\n", "⏎")
+    return _number(value) if isinstance(value, float) else str(value).replace("\n", "⏎")
+
+
+def _number(value: float) -> str:
+    """Three decimals, and two significant digits where those would be all zero."""
+    return f"{value:.2g}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
