@@ -79,12 +79,12 @@ class Examples:
         """Examples of a part that carry a label of a feature."""
         return np.flatnonzero((self.parts == part) & (self.labels[:, feature] >= 0))
 
-    def control(self, layer: int) -> NDArray[np.int8]:
-        """(n, n_features) the labels permuted over groups within each part, anew for each feature and layer."""
+    def control(self, layer: int, trial: int = 0) -> NDArray[np.int8]:
+        """(n, n_features) the labels permuted over groups within each part, anew for each feature, layer and trial."""
         permuted = self.labels.copy()
         for feature, name in enumerate(self.features):
             rows = np.flatnonzero(self.labels[:, feature] >= 0)
-            draw = generator(self.seed, "control", name, layer)
+            draw = generator(self.seed, "control", name, layer, trial)
             permuted[rows, feature] = permuted_over_groups(
                 self.labels[rows, feature], self.groups[rows], draw, parts=self.parts[rows]
             )

@@ -89,6 +89,67 @@ NEURONS = (
     Column("best_threshold_f1", "float64", "F1 on test examples of that threshold."),
 )
 
+DENSE = (*_WHERE, Column("C", "float64", "Weight of the loss against |w|^2 / 2, on scaled activations."), *_SCORES)
+PRUNING = (
+    *SWEEP,
+    Column("step", "int64", "How many neurons had been removed before."),
+    Column("removed", "int64", "The best single neuron of this step, which later steps do without."),
+)
+BASELINES = (
+    *SWEEP,
+    Column("arm", "str", "What was probed: neurons, or one of the baselines."),
+    Column("trial", "int64", "Which of the arm's independent draws."),
+)
+PLANTED = (
+    Column("n", "int64", "Examples, 70 % of them for training."),
+    Column("d", "int64", "Neurons."),
+    Column("informative", "int64", "Planted neurons."),
+    Column("shift", "float64", "Total shift of the planted neurons, in standard deviations."),
+    Column("positive", "float64", "Share of positive examples."),
+    Column("trial", "int64", "Which draw of the setting."),
+    Column("seed", "int64", "Seed of every random draw behind the row."),
+    Column("selection", "str", "How the neurons were chosen."),
+    Column("k", "int64", "Number of neurons chosen."),
+    Column("share", "float64", "Share of the planted neurons, or of k where k is less, that were chosen."),
+    Column("f1", "float64", "F1 of the probe on test examples."),
+    Column("roc_auc", "float64", "ROC AUC of the probe on test examples."),
+    Column("seconds", "float64", "Wall time of selection and fit."),
+)
+REGRESSION = (
+    *(column for column in _WHERE if column.name != "n_positive"),
+    Column("support", "object", "The neurons, ascending (list of int)."),
+    Column("coef", "object", "Their coefficients, for activations as the model gives them (list of float)."),
+    Column("intercept", "float64", "The prediction is activations[support] . coef + intercept."),
+    Column("r2_validation", "float64", "R2 on validation examples, by which rows are to be chosen."),
+    Column("r2", "float64", "Share of the variance that is explained; below 0 where the mean would do better."),
+    Column("rmse", "float64", "Root of the mean squared error, in the feature's units."),
+    Column("mae", "float64", "Mean absolute error, in the feature's units."),
+    Column("spearman", "float64", "Rank correlation of prediction and feature."),
+    Column("r2_low", "float64", "Lower end of the 95 % interval of r2, from resamples of whole test groups."),
+    Column("r2_high", "float64", "Upper end of that interval."),
+    Column("control_r2", "float64", "R2 that the same procedure reaches on values permuted over groups."),
+    Column("seconds", "float64", "Wall time of the row; work that rows share is divided evenly between them."),
+)
+STABILITY = (
+    *_WHERE[:9],
+    Column("resamples", "int64", "How many times part of the training groups was drawn."),
+    Column("neuron", "int64", "A neuron that was chosen at least once."),
+    Column("frequency", "float64", "Share of the resamples in which it was chosen."),
+    Column("stability", "float64", "Agreement of all choices of this k: 1 always the same, 0 as if by chance."),
+)
+SIGNIFICANCE = (
+    *_WHERE[:6],
+    Column("seed", "int64", "Seed of the permutations."),
+    Column("part", "str", "The examples that were looked at: train, validation or test."),
+    Column("n", "int64", "How many of them carry a label."),
+    Column("permutations", "int64", "How many times labels were permuted over groups."),
+    Column("neuron", "int64", "The neuron."),
+    Column("correlation", "float64", "Correlation of activation and label."),
+    Column("p", "float64", "Chance of as large a correlation (either sign) under permuted labels."),
+    Column("p_family", "float64", "Chance that any neuron of all layers has one as large: controls all false alarms."),
+    Column("q", "float64", "Share of false alarms to expect among neurons with as large a correlation or larger."),
+)
+
 
 def check_table(table: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
     """Hand the table back if it has these columns in this order with these dtypes; else raise `InputError`.

@@ -20,8 +20,8 @@ import pandas as pd
 
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
+from sparseprobe.experiments.probe_rows import REPORTED
 from sparseprobe.experiments.schema import NEURONS, check_table
-from sparseprobe.experiments.sweep import REPORTED
 from sparseprobe.probes.best_threshold import best_thresholds
 from sparseprobe.probes.confusion import Confusion
 from sparseprobe.probes.group_bootstrap import RESAMPLES, GroupBootstrap

@@ -68,14 +68,17 @@ class GroupBootstrap:
         low, high = np.percentile(drawn, _TAILS, axis=0) if kept is None else np.nanpercentile(drawn, _TAILS, axis=0)
         return low, high
 
+    def sums(self, values: np.ndarray) -> NDArray[np.float64]:
+        """(resamples, m) sums of values (n, m) over each resample's examples."""
+        by_group = np.zeros((self.times.shape[1], values.shape[1]))
+        np.add.at(by_group, self.member, values)
+        return self.times @ by_group
+
     def _tables(self, positive: np.ndarray, predicted: np.ndarray) -> Confusion:
         """Confusion tables (resamples, ...) from the counts of each group."""
         flat = predicted.reshape(len(positive), -1)
         up = positive[:, None]
-        counts = np.concatenate([flat & up, flat & ~up, up, ~up], axis=1).astype(np.float32)
-        by_group = np.zeros((self.times.shape[1], counts.shape[1]), np.float32)
-        np.add.at(by_group, self.member, counts)
-        summed = (self.times @ by_group).astype(np.float64)
+        summed = self.sums(np.concatenate([flat & up, flat & ~up, up, ~up], axis=1))
         m = flat.shape[1]
         tp, fp = summed[:, :m], summed[:, m : 2 * m]
         table = (tp, fp, summed[:, -2:-1] - tp, summed[:, -1:] - fp)

@@ -7,6 +7,7 @@ from sparseprobe.selection.l1 import L1
 from sparseprobe.selection.mean_difference import MeanDifference
 from sparseprobe.selection.mutual_information import MutualInformation, NearestNeighbourInformation
 from sparseprobe.selection.optimal import Optimal
+from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.selection.random_neurons import Random
 from sparseprobe.selection.registry import register_selection, selection_named, selection_names
@@ -23,6 +24,7 @@ __all__ = [
     "MutualInformation",
     "NearestNeighbourInformation",
     "Optimal",
+    "Prefiltered",
     "Problem",
     "Random",
     "Ranking",

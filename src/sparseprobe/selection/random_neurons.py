@@ -26,10 +26,12 @@ class Random(Ranking):
     """
 
     name: str = "random"
+    trial: int = 0
+    """Which of several independent draws."""
 
     def scores(self, problem: Problem) -> NDArray[np.float64]:
         """(d,) uniform draws."""
-        return problem.generator("random").random(problem.width)
+        return problem.generator("random", self.trial).random(problem.width)
 
 
 register_selection(Random())
