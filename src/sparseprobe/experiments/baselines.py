@@ -1,0 +1,141 @@
+"""What a sweep is to be compared with, as rows of one table: is it these labels, these neurons, this basis?
+
+    neurons           the sweep itself
+    permuted_labels   the same procedure on labels permuted over groups: what would noise give?
+    random_neurons    k neurons drawn at random: is the choice worth anything?
+    gaussian_basis    the same procedure after a random Gaussian d x d map: is the neuron basis special? (paper, section
+    5) orthonormal       k random orthonormal directions, round(16 / sqrt(k)) trials (paper, section 5)
+
+Each trial has its own draw, keyed by arm, layer and trial. Selectivity is the score of the neurons less that of an arm
+(Hewitt and Liang 2019). Cost of the Gaussian basis: n d^2 a layer and trial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.experiments.layer_task import LayerTask, checked_ks
+from sparseprobe.experiments.probe_rows import Plan, Walk, planned_rows
+from sparseprobe.experiments.schema import BASELINES
+from sparseprobe.experiments.sweep import PAPER_K
+from sparseprobe.keyed_random import generator
+from sparseprobe.probes.group_bootstrap import RESAMPLES
+from sparseprobe.progress import SILENT, Progress
+from sparseprobe.selection.contract import Choice
+from sparseprobe.selection.random_neurons import Random
+from sparseprobe.selection.registry import selection_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import pandas as pd
+
+    from sparseprobe.activations import Activations
+    from sparseprobe.datasets.probing_dataset import ProbingDataset
+    from sparseprobe.selection.contract import Selection
+    from sparseprobe.selection.problem import Problem
+
+ARMS = ("neurons", "permuted_labels", "random_neurons", "gaussian_basis", "orthonormal")
+_KEY = ["model", "collection", "feature", "site", "layer", "aggregation", "k"]
+
+
+def baselines(
+    acts: Activations,
+    data: ProbingDataset,
+    *,
+    selection: str | Selection = "adaptive",
+    k: Sequence[int] | int = PAPER_K,
+    arms: Sequence[str] = ARMS,
+    trials: int = 5,
+    seed: int = 0,
+    preset: str = "default",
+    features: Iterable[str] | None = None,
+    layers: Iterable[int] | None = None,
+    bootstrap: int = RESAMPLES,
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """A row for each feature, layer, k, arm and trial; columns as in `schema.BASELINES`, other arguments as those of
+    `sweep`.
+
+    `control_f1` is NaN: the arm `permuted_labels` stands in its place, with intervals. Support and coefficients of an
+    arm with another basis are those of its directions. Raises `UnknownNameError` for an unknown arm.
+
+    >>> from sparseprobe.experiments import planted_experiment
+    >>> acts, data = planted_experiment(n=300, width=30, informative=2)
+    >>> table = baselines(acts, data, k=[2], trials=2, arms=["neurons", "random_neurons"])
+    >>> bool(selectivity(table, "random_neurons")["selectivity"].iloc[0] > 0.3)
+    True
+    """
+    for arm in arms:
+        if arm not in ARMS:
+            raise UnknownNameError("arm", arm, ARMS)
+    if trials < 1:
+        raise InputError(f"trials must be at least 1, got {trials}")
+    plan = Plan(selection_named(selection, preset=preset), preset)
+    walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
+    ks = checked_ks(k, walk.widths, PAPER_K)
+    rows: list[dict[str, Any]] = []
+    with progress.task("baselines", total=len(walk.layers) * len(arms), unit="arms") as step:
+        for task in walk.tasks():
+            for arm in arms:
+                for trial, other, its_plan, its_ks in _trials(arm, task, plan, ks[task.layer], trials):
+                    for cell in walk.cells_of(other):
+                        found = planned_rows(cell, its_ks, its_plan, control=False)
+                        rows += [row | {"arm": arm, "trial": trial} for row in found]
+                step(1)
+    return walk.table(rows, BASELINES)
+
+
+def selectivity(table: pd.DataFrame, against: str = "permuted_labels") -> pd.DataFrame:
+    """F1 of the neurons, mean F1 of an arm over its trials, and their difference, for each feature, layer and k.
+
+    Raises `InputError` where the table lacks one of both.
+    """
+    for arm in ("neurons", against):
+        if arm not in set(table["arm"]):
+            raise InputError(f"the table has no rows of the arm {arm!r}: run the baselines with it")
+    real = table[table["arm"] == "neurons"][[*_KEY, "f1"]]
+    beside = table[table["arm"] == against].groupby(_KEY)["f1"].mean().rename(against)
+    both = real.merge(beside.reset_index(), on=_KEY)
+    return both.assign(selectivity=both["f1"] - both[against])
+
+
+def _trials(
+    arm: str, task: LayerTask, plan: Plan, ks: list[int], trials: int
+) -> Iterator[tuple[int, LayerTask, Plan, list[int]]]:
+    """For each trial of an arm: its number, the layer as the arm sees it, how it is probed, for which k."""
+    examples, d = task.examples, task.X.shape[1]
+    if arm == "neurons":
+        yield 0, task, plan, ks
+    elif arm == "permuted_labels":
+        for trial in range(trials):
+            permuted = replace(examples, labels=examples.control(task.layer, trial))
+            yield trial, replace(task, examples=permuted), plan, ks
+    elif arm == "random_neurons":
+        for trial in range(trials):
+            yield trial, task, Plan(Random(trial=trial), plan.preset), ks
+    elif arm == "gaussian_basis":
+        for trial in range(trials):
+            draw = generator(examples.seed, arm, task.layer, trial)
+            basis = draw.standard_normal((d, d), np.float32) / np.float32(np.sqrt(d))
+            yield trial, replace(task, X=task.X @ basis), plan, ks
+    else:
+        for k in ks:
+            for trial in range(max(1, round(16 / np.sqrt(k)))):
+                draw = generator(examples.seed, arm, task.layer, k, trial)
+                directions = np.linalg.qr(draw.standard_normal((d, k)))[0].astype(np.float32)
+                yield trial, replace(task, X=task.X @ directions), Plan(_Everything(), plan.preset), [k]
+
+
+@dataclass(frozen=True)
+class _Everything:
+    """All columns that there are."""
+
+    name: str = "all"
+
+    def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:  # noqa: ARG002
+        return [Choice(np.arange(problem.width))]

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.experiments import ARMS, BASELINES, baselines, dense, planted_experiment, pruning, selectivity, sweep
+from sparseprobe.experiments.schema import DENSE, PRUNING
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return planted_experiment(n=500, width=30, informative=3, n_features=2, n_layers=2, shift=6.0)
+
+
+@pytest.fixture(scope="module")
+def table(planted):
+    return baselines(*planted, k=[1, 4], trials=2, features=["f0"], layers=[0], seed=2)
+
+
+def test_each_arm_has_its_trials(table):
+    assert list(table.columns) == [column.name for column in BASELINES]
+    counts = table.groupby(["arm", "k"]).size().to_dict()
+    assert counts == {
+        **{(arm, k): 2 for arm in ARMS[1:4] for k in (1, 4)},
+        ("neurons", 1): 1,
+        ("neurons", 4): 1,
+        ("orthonormal", 1): 16,
+        ("orthonormal", 4): 8,
+    }
+    assert (table["f1_low"] <= table["f1"]).all()
+    for _, trials in table[table["arm"] != "neurons"].groupby(["arm", "k"]):
+        assert len(set(trials["intercept"])) == len(trials)
+
+
+def test_the_neurons_are_the_sweep(planted, table):
+    swept = sweep(*planted, k=[1, 4], features=["f0"], layers=[0], seed=2)
+    real = table[table["arm"] == "neurons"].reset_index(drop=True)
+    same = ["feature", "layer", "k", "support", "f1", "f1_low", "f1_validation", "roc_auc"]
+    pd.testing.assert_frame_equal(real[same], swept[same])
+
+
+def test_planted_neurons_beat_every_baseline(table):
+    for arm in ARMS[1:]:
+        gained = selectivity(table, arm)
+        assert gained["k"].tolist() == [1, 4]
+        assert (gained["selectivity"] > 0.05).all()
+        np.testing.assert_allclose(gained["selectivity"], gained["f1"] - gained[arm])
+    noise = table[table["arm"] == "permuted_labels"]
+    assert noise["roc_auc"].mean() == pytest.approx(0.5, abs=0.12)
+
+
+def test_in_a_rotated_basis_all_neurons_together_know_as_much():
+    """A turn loses nothing: only sparse probes suffer from it."""
+    acts, data = planted_experiment(n=600, width=100, informative=1, shift=3.0)
+    found = baselines(acts, data, k=[1, 100], trials=3, arms=["neurons", "gaussian_basis"])
+    auc = found.groupby(["k", "arm"])["roc_auc"].mean()
+    assert auc[1, "neurons"] - auc[1, "gaussian_basis"] > 0.1
+    assert abs(auc[100, "neurons"] - auc[100, "gaussian_basis"]) < 0.08
+
+
+def test_draws_are_keyed_by_arm_and_trial(planted, table):
+    part = baselines(*planted, k=[4], trials=1, arms=["gaussian_basis"], features=["f0"], layers=[0], seed=2)
+    full = table[(table["arm"] == "gaussian_basis") & (table["k"] == 4) & (table["trial"] == 0)]
+    assert part["f1"].tolist() == full["f1"].tolist()
+
+
+def test_what_cannot_be_asked_is_said(planted, table):
+    with pytest.raises(UnknownNameError, match=r"unknown arm 'noise'.*Known: neurons, permuted_labels"):
+        baselines(*planted, arms=["noise"])
+    with pytest.raises(InputError, match="trials must be at least 1"):
+        baselines(*planted, trials=0)
+    with pytest.raises(InputError, match="no rows of the arm 'neurons'"):
+        selectivity(table[table["arm"] == "orthonormal"])
+
+
+class TestDense:
+    def test_it_is_a_sweep_over_all_neurons(self, planted):
+        acts, data = planted
+        found = dense(acts, data, seed=1)
+        assert list(found.columns) == [column.name for column in DENSE]
+        all_of_them = sweep(acts, data, k=[60], seed=1)
+        for name in ("f1", "f1_validation", "roc_auc", "f1_low"):
+            np.testing.assert_allclose(found[name], all_of_them[name], atol=0.02)
+        assert found["converged"].all()
+        assert (found["k"] == 60).all()
+
+    def test_of_several_strengths_validation_chooses(self, planted):
+        acts, data = planted
+        strengths = [1e-3, 0.1, 10.0]
+        best = dense(acts, data, C=strengths, layers=[1])
+        alone = {C: dense(acts, data, C=C, layers=[1]) for C in strengths}
+        for i in range(2):
+            validated = [alone[C]["f1_validation"].iloc[i] for C in strengths]
+            assert best["C"].iloc[i] == strengths[int(np.argmax(validated))]
+            assert best["f1_validation"].iloc[i] == pytest.approx(max(validated), abs=0.02)
+        with pytest.raises(InputError, match="several C need validation examples"):
+            dense(acts, data, C=strengths, preset="paper")
+        with pytest.raises(InputError, match="C must be above 0"):
+            dense(acts, data, C=0)
+
+
+class TestPruning:
+    def test_neurons_leave_one_by_one_and_scores_fall(self, planted):
+        acts, data = planted
+        found = pruning(acts, data, k=3, steps=5, candidates=20, layers=[0])
+        assert list(found.columns) == [column.name for column in PRUNING]
+        for feature, rows in found.groupby("feature"):
+            gone: set[int] = set()
+            for row in rows.itertuples():
+                assert not gone & set(row.support)
+                gone.add(row.removed)
+            assert len(gone) == 5
+            assert set(data.settings["planted"][feature]) <= gone
+            assert rows["f1"].iloc[0] - rows["f1"].iloc[-1] > 0.3
+
+    def test_what_cannot_be_asked_is_said(self, planted):
+        for settings in ({"k": 9, "candidates": 8}, {"steps": 0}, {"k": 50, "steps": 20, "candidates": 60}):
+            with pytest.raises(InputError, match="pruning needs 1 <= k <= candidates"):
+                pruning(*planted, **settings)
