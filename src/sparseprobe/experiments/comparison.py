@@ -1,0 +1,159 @@
+"""Ways to choose neurons, side by side: on real activations, and where it is known which neurons carry the feature.
+
+On real activations all selections choose among the same candidates (the 512 of the largest mean difference, as in the
+paper, section 4) and are judged by the same probe on the same test examples. On planted problems (module `planted`)
+they are judged by the share of the planted neurons that they find, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from sparseprobe.errors import InputError
+from sparseprobe.experiments.layer_task import checked_ks
+from sparseprobe.experiments.planted import planted_problem
+from sparseprobe.experiments.probe_rows import Plan, Walk, planned_rows
+from sparseprobe.experiments.schema import PLANTED, SWEEP, check_table
+from sparseprobe.experiments.sweep import PAPER_K
+from sparseprobe.keyed_random import generator
+from sparseprobe.probes.group_bootstrap import RESAMPLES
+from sparseprobe.probes.metrics import scores
+from sparseprobe.progress import SILENT, Progress
+from sparseprobe.selection.prefiltered import Prefiltered
+from sparseprobe.selection.problem import Problem
+from sparseprobe.selection.registry import selection_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sparseprobe.activations import Activations
+    from sparseprobe.datasets.probing_dataset import ProbingDataset
+    from sparseprobe.selection.contract import Selection
+
+Selections = Sequence["str | Selection"]
+PAPER_SELECTIONS = (
+    "mean_difference", "f_statistic", "mutual_information", "l1", "svm", "random", "adaptive", "optimal",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PlantedSetting:
+    """One point of a grid of planted problems."""
+
+    n: int
+    d: int
+    informative: int
+    shift: float = 3.5
+    positive: float = 0.2
+
+
+def paper_grid(points: int = 200, *, seed: int = 0) -> list[PlantedSetting]:
+    """Settings drawn log-uniformly from the ranges of the paper's comparison.
+
+    n 500 to 30,000; d 400 to 6,400; 2 to 19 planted neurons; shift of each neuron 0.05 to 5 standard deviations (here
+    given as the total, root of the number times as much); positives 1 to 50 %.
+
+    >>> [setting.informative for setting in paper_grid(3)] == [setting.informative for setting in paper_grid(5)][:3]
+    True
+    """
+    settings = []
+    for point in range(points):
+        draw = generator(seed, "paper grid", point)
+        low, high = np.log([500, 400, 2, 0.05, 0.01]), np.log([30_000, 6_400, 19, 5.0, 0.5])
+        n, d, informative, shift, positive = np.exp(draw.uniform(low, high))
+        count = round(informative)
+        settings.append(PlantedSetting(round(n), round(d), count, float(shift * np.sqrt(count)), float(positive)))
+    return settings
+
+
+def compare_selections(
+    acts: Activations,
+    data: ProbingDataset,
+    *,
+    selections: Selections = PAPER_SELECTIONS,
+    k: Sequence[int] | int = (1, 2, 4, 8),
+    candidates: int = 512,
+    seed: int = 0,
+    preset: str = "default",
+    features: Iterable[str] | None = None,
+    layers: Iterable[int] | None = None,
+    bootstrap: int = RESAMPLES,
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """A row for each feature, layer, selection and k; columns as in `schema.SWEEP`, arguments as those of `sweep`.
+
+    `control_f1` is NaN: `baselines` tells what chance gives.
+
+    >>> from sparseprobe.experiments import planted_experiment
+    >>> acts, data = planted_experiment(n=300, width=30, informative=2)
+    >>> compare_selections(acts, data, selections=["random", "adaptive"], k=[2])[["selection", "k"]].values.tolist()
+    [['random', 2], ['adaptive', 2]]
+    """
+    plans = [Plan(Prefiltered(selection_named(one, preset=preset), candidates), preset) for one in selections]
+    walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
+    ks = checked_ks(k, {layer: min(width, candidates) for layer, width in walk.widths.items()}, PAPER_K)
+    rows: list[dict[str, Any]] = []
+    for cell in walk.cells(progress, "comparison"):
+        for plan in plans:
+            rows += planned_rows(cell, ks[cell.task.layer], plan, control=False)
+    return walk.table(rows, SWEEP)
+
+
+def compare_on_planted(
+    settings: Sequence[PlantedSetting],
+    *,
+    selections: Selections = PAPER_SELECTIONS,
+    k: Sequence[int] | None = None,
+    trials: int = 1,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """A row for each setting, trial, selection and k (by default the number of planted neurons); schema `PLANTED`.
+
+    70 % of the examples are for training. Raises `InputError` where no settings are given.
+
+    >>> table = compare_on_planted([PlantedSetting(300, 40, 2, shift=6.0)], selections=["mean_difference", "l1"])
+    >>> table[["selection", "share"]].values.tolist()
+    [['mean_difference', 1.0], ['l1', 1.0]]
+    """
+    if not settings:
+        raise InputError("give at least one PlantedSetting, such as PlantedSetting(n=1000, d=400, informative=4)")
+    rows: list[dict[str, Any]] = []
+    total = len(settings) * trials
+    with threadpool_limits(limits=1), progress.task("planted", total=total, unit="problems") as step:
+        for setting in settings:
+            for trial in range(trials):
+                rows += _planted_rows(setting, trial, selections, k, seed)
+                step(1)
+    table = pd.DataFrame(rows)[[column.name for column in PLANTED]]
+    return check_table(table.astype({column.name: column.dtype for column in PLANTED}), PLANTED)
+
+
+def _planted_rows(
+    setting: PlantedSetting, trial: int, selections: Selections, k: Sequence[int] | None, seed: int
+) -> list[dict[str, Any]]:
+    key = int(generator(seed, "comparison", *asdict(setting).values(), trial).integers(2**31))
+    planted = planted_problem(**asdict(setting), seed=key)
+    order = generator(key, "split").permutation(setting.n)
+    train, test = order[: round(0.7 * setting.n)], order[round(0.7 * setting.n) :]
+    problem = Problem.of(planted.X[train], planted.y[train], seed=key)
+    ks = [setting.informative] if k is None else sorted(k)
+    rows = []
+    for selection in selections:
+        plan = Plan(selection_named(selection))
+        started = time.perf_counter()
+        _, probes = plan.probes(problem, ks)
+        seconds = (time.perf_counter() - started) / len(ks)
+        for size, probe in zip(ks, probes, strict=True):
+            found = scores(planted.y[test] == 1, probe.decision(planted.X[test]), names=("f1", "roc_auc"))
+            share = len(np.intersect1d(probe.support, planted.support)) / min(size, setting.informative)
+            row = asdict(setting) | {"trial": trial, "seed": seed, "selection": plan.method.name, "k": size}
+            rows.append(row | {"share": share, "seconds": seconds} | {name: float(v) for name, v in found.items()})
+    return rows
