@@ -1,22 +1,69 @@
-"""Experiments: tables of probes over features, layers and k."""
+"""Experiments: tables of probes over features, layers and k, and what they are to be compared with."""
 
+from sparseprobe.experiments.baselines import ARMS, baselines, selectivity
+from sparseprobe.experiments.comparison import (
+    PAPER_SELECTIONS,
+    PlantedSetting,
+    compare_on_planted,
+    compare_selections,
+    paper_grid,
+)
+from sparseprobe.experiments.dense import dense
 from sparseprobe.experiments.planted import Planted, planted_experiment, planted_problem
-from sparseprobe.experiments.schema import CERTIFICATE, NEURONS, SWEEP, Column, check_table
+from sparseprobe.experiments.pruning import pruning
+from sparseprobe.experiments.regression import regression
+from sparseprobe.experiments.schema import (
+    BASELINES,
+    CERTIFICATE,
+    DENSE,
+    NEURONS,
+    PLANTED,
+    PRUNING,
+    REGRESSION,
+    SIGNIFICANCE,
+    STABILITY,
+    SWEEP,
+    Column,
+    check_table,
+)
+from sparseprobe.experiments.significance import confirm, neuron_significance
 from sparseprobe.experiments.single_neurons import single_neurons
+from sparseprobe.experiments.stability import selection_stability
 from sparseprobe.experiments.summary import best_neurons
 from sparseprobe.experiments.sweep import PAPER_K, sweep
 
 __all__ = [
+    "ARMS",
+    "BASELINES",
     "CERTIFICATE",
+    "DENSE",
     "NEURONS",
     "PAPER_K",
+    "PAPER_SELECTIONS",
+    "PLANTED",
+    "PRUNING",
+    "REGRESSION",
+    "SIGNIFICANCE",
+    "STABILITY",
     "SWEEP",
     "Column",
     "Planted",
+    "PlantedSetting",
+    "baselines",
     "best_neurons",
     "check_table",
+    "compare_on_planted",
+    "compare_selections",
+    "confirm",
+    "dense",
+    "neuron_significance",
+    "paper_grid",
     "planted_experiment",
     "planted_problem",
+    "pruning",
+    "regression",
+    "selection_stability",
+    "selectivity",
     "single_neurons",
     "sweep",
 ]

@@ -2,6 +2,8 @@
 
     min over w, b   sum_i c_i (y_i - w.x_i - b)^2 + alpha |w|^2        on activations scaled by 1 / (10 std)
 
+An alpha of 0.01 shrinks a coefficient by 1 / (n + 1); it is there for collinear neurons.
+
 Neurons are chosen on the data that it is fitted on (module `selection.regression_selection`).
 """
 
@@ -34,7 +36,7 @@ class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     (array([ 4, 11]), array([ 1., -2.]))
     """
 
-    def __init__(self, k: int = 1, *, selection: str = "matching_pursuit", alpha: float = 1.0) -> None:
+    def __init__(self, k: int = 1, *, selection: str = "matching_pursuit", alpha: float = 0.01) -> None:
         self.k = k
         self.selection = selection
         self.alpha = alpha

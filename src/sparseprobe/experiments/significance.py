@@ -1,0 +1,207 @@
+"""Which neurons are related to a feature beyond what looking at thousands of them explains.
+
+The statistic is the correlation of activation and label. Labels are permuted over groups again and again, and all
+neurons are correlated with all permutations as one matrix product. From that:
+
+    p          per neuron: the share of permutations with as large a |correlation|; one neuron's error, not a list's
+    p_family   the share of permutations in which the largest |correlation| of all neurons of all layers is as large
+    (Westfall
+               and Young 1993): below 0.05, the chance of even one false neuron in the list is below 5 %
+    q          neurons that permuted labels put above a threshold, on average, over those that the real ones do (Storey
+    and
+               Tibshirani 2003, with all neurons taken for null: on the safe side): the false share of a list
+
+`confirm` tests neurons that were chosen before, on examples that did not choose them.
+Cost: a product of (permutations x n) by (n x d) for each feature and layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
+from sparseprobe.experiments.schema import SIGNIFICANCE, check_table
+from sparseprobe.keyed_random import generator
+from sparseprobe.probes.control_labels import permuted_over_groups
+from sparseprobe.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from sparseprobe.activations import Activations
+    from sparseprobe.datasets.probing_dataset import ProbingDataset
+
+PARTS = ("train", "validation", "test")
+
+
+def neuron_significance(
+    acts: Activations,
+    data: ProbingDataset,
+    *,
+    part: str = "test",
+    permutations: int = 1000,
+    seed: int = 0,
+    features: Iterable[str] | None = None,
+    layers: Iterable[int] | None = None,
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """A row for each feature, layer and neuron, by p_family, then |correlation|; columns as in `schema.SIGNIFICANCE`.
+
+    Raises `UnknownNameError` for an unknown part or feature, `InputError` for fewer than 20 permutations.
+
+    >>> from sparseprobe.experiments import planted_experiment
+    >>> acts, data = planted_experiment(n=400, width=20, informative=1)
+    >>> table = neuron_significance(acts, data, permutations=200)
+    >>> table["neuron"].tolist()[:1] == data.settings["planted"]["f0"], bool(table["p_family"].iloc[0] < 0.05)
+    (True, True)
+    """
+    if part not in PARTS:
+        raise UnknownNameError("part", part, PARTS)
+    if permutations < 20:
+        raise InputError(f"permutations must be at least 20 for a p-value of 0.05, got {permutations}")
+    chosen = chosen_layers(acts, data, layers)
+    examples = Examples.of(data, features, seed=seed, preset="default")
+    shuffles = [_Shuffle.draw(examples, feature, part, permutations) for feature in range(len(examples.features))]
+    found: dict[tuple[int, int], _Tested] = {}
+    with progress.task("significance", total=len(chosen) * len(shuffles), unit="features") as step:
+        for layer in chosen:
+            X = LayerTask.read(acts, layer, examples).X
+            for feature, shuffle in enumerate(shuffles):
+                found[feature, layer] = shuffle.test(X)
+                step(1)
+    where = {"model": acts.model_name, "collection": data.name, "site": acts.site, "aggregation": acts.aggregate}
+    asked = {"seed": seed, "part": part, "permutations": permutations}
+    tables = []
+    for feature, name in enumerate(examples.features):
+        own = {layer: found[feature, layer] for layer in chosen}
+        largest = np.max([tested.largest for tested in own.values()], axis=0)
+        n = len(shuffles[feature].rows)
+        tables += [
+            pd.DataFrame(where | asked | {"feature": name, "layer": layer, "n": n} | tested.columns(largest))
+            for layer, tested in own.items()
+        ]
+    table = pd.concat(tables, ignore_index=True)[[column.name for column in SIGNIFICANCE]]
+    size = table["correlation"].abs()
+    order = table.assign(size=-size, place=table["feature"].map(examples.features.index))
+    order = order.sort_values(["place", "p_family", "size", "layer", "neuron"], kind="stable")
+    table = table.loc[order.index].reset_index(drop=True)
+    return check_table(table.astype({column.name: column.dtype for column in SIGNIFICANCE}), SIGNIFICANCE)
+
+
+def confirm(
+    acts: Activations,
+    data: ProbingDataset,
+    neurons: pd.DataFrame,
+    *,
+    part: str = "test",
+    permutations: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Test chosen neurons (rows with feature, layer and neuron) on a part that did not choose them.
+
+    The rows come back with `correlation`, `p` (permuted labels) and `p_holm`, which controls the chance of any false
+    row (Holm 1979). Arguments and errors as those of `neuron_significance`.
+
+    >>> from sparseprobe.experiments import planted_experiment, single_neurons
+    >>> acts, data = planted_experiment(n=400, width=20, informative=1)
+    >>> bool(confirm(acts, data, single_neurons(acts, data, keep=1))["p_holm"].iloc[0] < 0.01)
+    True
+    """
+    asked = neurons[["feature", "layer", "neuron"]].reset_index(drop=True)
+    table = neuron_significance(
+        acts,
+        data,
+        part=part,
+        permutations=permutations,
+        seed=seed,
+        features=list(dict.fromkeys(asked["feature"])),
+        layers=sorted(set(asked["layer"])),
+    )
+    found = asked.merge(table[["feature", "layer", "neuron", "correlation", "p"]], how="left")
+    p = found["p"].to_numpy()
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(np.minimum(p[order] * np.arange(len(p), 0, -1), 1.0))
+    return found.assign(p_holm=stepped[np.argsort(order)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Tested:
+    """What permutations say of each neuron of a layer."""
+
+    correlation: NDArray[np.float64]
+    p: NDArray[np.float64]
+    q: NDArray[np.float64]
+    largest: NDArray[np.float64]
+    """(permutations,) the largest |correlation| of the layer under each."""
+
+    def columns(self, largest: NDArray[np.float64]) -> dict[str, Any]:
+        """The columns of the table, given the largest |correlation| of all layers."""
+        ranked = np.sort(largest)
+        as_large = len(ranked) - np.searchsorted(ranked, np.abs(self.correlation) - _SLACK)
+        return {
+            "neuron": np.arange(len(self.correlation)),
+            "correlation": self.correlation,
+            "p": self.p,
+            "p_family": (1 + as_large) / (1 + len(ranked)),
+            "q": self.q,
+        }
+
+
+_SLACK = 1e-6  # of float32 products: a permutation that is the labels themselves counts as as large
+
+
+@dataclass(frozen=True, eq=False)
+class _Shuffle:
+    """The labels of a feature on a part, real (first) and permuted, standardised."""
+
+    rows: NDArray[np.int64]
+    labels: NDArray[np.float32]
+    """(1 + permutations, n)."""
+
+    @classmethod
+    def draw(cls, examples: Examples, feature: int, part: str, permutations: int) -> _Shuffle:
+        """Permutations keyed by feature and number, the same for all layers: so the largest of all layers has a
+        meaning.
+        """
+        rows = examples.rows(feature, part)
+        real, groups, name = examples.labels[rows, feature], examples.groups[rows], examples.features[feature]
+        if len(np.unique(real)) < 2:
+            raise InputError(f"feature {name!r} has labels of one class among its {part} examples")
+        draws = [
+            permuted_over_groups(real, groups, generator(examples.seed, "significance", name, number))
+            for number in range(permutations)
+        ]
+        labels = np.stack([real, *draws]).astype(np.float32)
+        labels -= real.mean()
+        return cls(rows, labels / (labels[0].std() * np.float32(len(rows))))
+
+    def test(self, X: NDArray[np.float32]) -> _Tested:
+        """Correlate all neurons with all permutations."""
+        own = X[self.rows].astype(np.float64)
+        own -= own.mean(axis=0)
+        deviation = own.std(axis=0)
+        own /= np.where(deviation > 0, deviation, 1.0)
+        correlations = self.labels @ own.astype(np.float32)
+        real, permuted = correlations[0].astype(np.float64), np.abs(correlations[1:])
+        size = np.abs(real)
+        p = (1 + (permuted >= size - _SLACK).sum(axis=0)) / (1 + len(permuted))
+        return _Tested(real, p, _false_share(size, permuted), permuted.max(axis=1).astype(np.float64))
+
+
+def _false_share(size: NDArray[np.float64], permuted: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(d,) for each neuron: permuted over real neurons at or above its size, made monotone."""
+    order = np.argsort(-size, kind="stable")
+    everything = np.sort(permuted, axis=None)
+    above = (len(everything) - np.searchsorted(everything, size[order] - _SLACK)) / len(permuted)
+    share = np.minimum(above / np.arange(1, len(size) + 1), 1.0)
+    falling = np.minimum.accumulate(share[::-1])[::-1]
+    q = np.empty(len(size))
+    q[order] = falling
+    return q

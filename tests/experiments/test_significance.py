@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+
+from sparseprobe.activations import Activations
+from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.experiments import SIGNIFICANCE, confirm, neuron_significance, planted_experiment, single_neurons
+from sparseprobe.keyed_random import generator
+from sparseprobe.probes.control_labels import permuted_over_groups
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return planted_experiment(n=400, width=25, informative=2, n_features=2, n_layers=2, per_group=2, shift=5.0)
+
+
+@pytest.fixture(scope="module")
+def table(planted):
+    return neuron_significance(*planted, part="train", permutations=200, seed=7)
+
+
+def test_every_number_written_out(planted, table):
+    """The slow twin: one neuron and one permutation after the other."""
+    acts, data = planted
+    train = (data.examples["split"] == "train").to_numpy()
+    y, groups = data.labels["f1"].to_numpy()[train], data.examples["group"].to_numpy(str)[train]
+    shuffled = [permuted_over_groups(y, groups, generator(7, "significance", "f1", i)) for i in range(200)]
+    X = {layer: acts.layer(layer)[:][train].astype(np.float64) for layer in (0, 1)}
+    null = {layer: np.abs(np.corrcoef(np.vstack([shuffled, X[layer].T]))[:200, 200:]) for layer in (0, 1)}
+    largest = np.maximum(null[0].max(axis=1), null[1].max(axis=1))
+    assert list(table.columns) == [column.name for column in SIGNIFICANCE]
+    rows = table[table["feature"] == "f1"]
+    assert len(rows) == 100
+    for row in rows.iloc[::9].itertuples():
+        r = pearsonr(X[row.layer][:, row.neuron], y).statistic
+        assert row.correlation == pytest.approx(r, abs=1e-5)
+        assert row.p == pytest.approx((1 + (null[row.layer][:, row.neuron] >= abs(r) - 1e-6).sum()) / 201, abs=1e-9)
+        assert row.p_family == pytest.approx((1 + (largest >= abs(r) - 1e-6).sum()) / 201, abs=1e-9)
+        assert row.n == train.sum()
+    layer = rows[rows["layer"] == 0]
+    for row in layer.itertuples():
+        size = abs(row.correlation) - 1e-6
+        expected = (null[0] >= size).sum() / 200 / (layer["correlation"].abs() >= size).sum()
+        assert row.q <= min(1, expected) + 1e-9
+
+
+def test_planted_neurons_stand_out_of_the_family(planted, table):
+    _, data = planted
+    for feature in ("f0", "f1"):
+        rows = table[(table["feature"] == feature) & (table["layer"] == 0)]
+        found = set(rows[rows["p_family"] < 0.05]["neuron"])
+        assert set(data.settings["planted"][feature]) <= found
+        assert (rows[rows["p_family"] < 0.05]["q"] < 0.05).all()
+        assert table[table["feature"] == feature]["p_family"].is_monotonic_increasing
+
+
+def test_labels_without_information_have_no_significant_family():
+    """Ten features of noise on 60 neurons: one of 600 p-values below 0.01 is nothing, of p_family it is an alarm."""
+    acts, data = planted_experiment(n=300, width=6, n_features=10, shift=0.0, informative=1, seed=5)
+    found = neuron_significance(acts, data, permutations=200, part="train")
+    assert 0.02 < (found["p"] < 0.05).mean() < 0.09
+    alarms = found.groupby("feature")["p_family"].min()
+    assert (alarms < 0.05).sum() <= 2
+    assert np.median(found.groupby("feature")["q"].min()) > 0.3
+
+
+def test_q_is_the_share_of_false_neurons():
+    rng = np.random.default_rng(0)
+    false = []
+    for trial in range(8):
+        _acts, data = planted_experiment(n=300, width=10, seed=trial)
+        y = data.labels["f0"].to_numpy()
+        X = rng.standard_normal((300, 300)).astype(np.float32)
+        X[:, :30] += 0.9 * y[:, None]
+        found = neuron_significance(
+            Activations.from_arrays({0: X}, model_name="m"), data, part="train", permutations=60
+        )
+        listed = found[found["q"] < 0.2]
+        assert len(listed) >= 25
+        false.append((listed["neuron"] >= 30).mean())
+    assert 0.05 < np.mean(false) < 0.25
+
+
+def test_chosen_neurons_are_confirmed_on_examples_that_did_not_choose_them(planted):
+    acts, data = planted
+    best = single_neurons(acts, data, keep=1)
+    found = confirm(acts, data, best, permutations=300)
+    assert found[["feature", "layer", "neuron"]].values.tolist() == best[["feature", "layer", "neuron"]].values.tolist()
+    assert (found["p_holm"] >= found["p"]).all()
+    assert (found[found["layer"] == 0]["p_holm"] < 0.05).all()
+    p = found["p"].to_numpy()
+    assert found["p_holm"].min() == pytest.approx(min(1.0, p.min() * len(p)))
+    noise_acts, noise = planted_experiment(n=400, width=25, n_features=4, shift=0.0, seed=1)
+    chance = confirm(noise_acts, noise, single_neurons(noise_acts, noise, keep=1), permutations=300)
+    assert (chance["p_holm"] > 0.05).all()
+
+
+def test_what_cannot_be_asked_is_said(planted):
+    with pytest.raises(UnknownNameError, match=r"unknown part 'dev'.*Known: train, validation, test"):
+        neuron_significance(*planted, part="dev")
+    with pytest.raises(InputError, match="permutations must be at least 20"):
+        neuron_significance(*planted, permutations=5)
