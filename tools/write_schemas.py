@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparseprobe.experiments.schema import CERTIFICATE, NEURONS, SWEEP
+from sparseprobe.experiments import schema as experiments
+from sparseprobe.neurons import schema as neurons
 
 if TYPE_CHECKING:
     from sparseprobe.experiments.schema import Column
@@ -16,17 +17,21 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "schemas.md"
 
 TABLES = (
-    ("tables/sweep.parquet", "One row for each feature, layer, selection and k.", SWEEP),
+    ("tables/sweep.parquet", "One row for each feature, layer, selection and k.", experiments.SWEEP),
     (
         "tables/sweep.parquet, exact selections",
         "These follow where a selection can certify itself.",
-        CERTIFICATE,
+        experiments.CERTIFICATE,
     ),
-    (
-        "tables/neurons.parquet",
-        "One row for each feature, layer and kept neuron, read alone.",
-        NEURONS,
-    ),
+    ("tables/neurons.parquet", "One row for each feature, layer and kept neuron, read alone.", experiments.NEURONS),
+    ("tables/ablation.parquet", "One row for each set of neurons, feature and label.", neurons.ABLATION),
+    ("dense", "One row for each feature and layer: a probe on all neurons.", experiments.DENSE),
+    ("pruning", "One row for each step of taking the best neuron away.", experiments.PRUNING),
+    ("baselines", "Real labels, permuted labels, random neurons and random directions.", experiments.BASELINES),
+    ("compare_on_planted", "How much of a planted support each selection finds.", experiments.PLANTED),
+    ("regression", "Continuous features.", experiments.REGRESSION),
+    ("selection_stability", "How often a neuron is chosen over resamples.", experiments.STABILITY),
+    ("neuron_significance", "Which neurons are more than luck.", experiments.SIGNIFICANCE),
 )
 
 

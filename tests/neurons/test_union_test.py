@@ -1,21 +1,16 @@
-"""Planted neurons: union, superposition, single, and neither; pruning and the relation to the label say so too."""
+"""Planted neurons: union, superposition, single, and neither; the relation to the label says so too."""
 
 import importlib
-import itertools
 
 import numpy as np
 import pytest
 
 from sparseprobe.errors import InputError
-from sparseprobe.experiments.schema import check_table
 from sparseprobe.neurons.label_relation import label_relation
 from sparseprobe.neurons.planted_language import planted_model, planted_text
-from sparseprobe.neurons.pruning import prune
-from sparseprobe.neurons.schema import PRUNING
 from sparseprobe.neurons.stimuli import _related, stimuli
 from sparseprobe.neurons.token_activations import read_tokens
 from sparseprobe.neurons.union_test import f1_score, fires_best, union_test
-from sparseprobe.solvers.optimal import optimal_support
 
 
 @pytest.fixture(scope="module")
@@ -91,42 +86,6 @@ def test_held_out_labels_are_not_seen(data, examples):
         assert (fires_best(x, y, train) == fires_best(x, flipped, train)).all()
 
 
-def test_pruning_of_one_neuron_and_of_copies(data, examples):
-    """C or D lasts one step; with four copies of its neuron, four."""
-    X, train = examples
-    y = data.labels["c_or_d"].to_numpy()
-    once = check_table(prune(X, y, train, k=2, steps=3), PRUNING)
-    assert once["removed"][0] == 1
-    assert once["f1"][0] == 1
-    assert once["f1"][1] < 0.8
-    noise = 0.02 * np.random.default_rng(0).normal(size=(len(X), 4))
-    copies = np.concatenate([X[:, 1:2] + noise, np.delete(X, 1, axis=1)], axis=1)
-    often = prune(copies, y, train, k=2, steps=5)
-    assert set(often["removed"][:4]) == {0, 1, 2, 3}
-    assert (often["f1"][:4] > 0.99).all()
-    assert often["f1"][4] < 0.8
-
-
-def test_pruning_tells_superposition(data, examples):
-    """G needs both of its neurons: after one is taken away, the other alone is not enough."""
-    X, train = examples
-    table = prune(X, data.labels["g"], train, k=2, steps=2)
-    assert set(table["neurons"][0]) == {2, 3}
-    assert table["f1"][0] == 1
-    assert table["f1"][1] < 0.85
-
-
-def test_pruning_is_optimal(data, examples):
-    """The first choice is the best of all pairs, each solved by itself."""
-    X, train = examples
-    scaled, y = X[train][:, :8] / (10 * np.maximum(X[train][:, :8].std(0), 1e-3)), data.labels["g"][train]
-    table = prune(X[:, :8], data.labels["g"], train, k=2, steps=1)
-    pairs = list(itertools.combinations(range(8), 2))
-    objectives = [optimal_support(scaled[:, list(pair)], y, 2).objective for pair in pairs]
-    assert tuple(sorted(table["neurons"][0])) == pairs[int(np.argmin(objectives))]
-    assert table["proven"].all()
-
-
 def test_relation(data, examples):
     X, train = examples
     specific = label_relation(X[:, 4], data.labels["h_or_i"], train)
@@ -179,10 +138,6 @@ def test_errors(data, activations, examples):
         union_test(X[:, :1], data.labels["g"], train)
     with pytest.raises(InputError, match="the held-out examples are not of both classes"):
         union_test(X, data.labels["g"], np.ones(len(X), bool))
-    with pytest.raises(InputError, match="10 steps of k=20 need at least 29 neurons"):
-        prune(X, data.labels["g"], train, k=20)
-    with pytest.raises(InputError, match="must both be of both classes"):
-        prune(X, data.labels["g"], np.ones(len(X), bool), k=1)
     with pytest.raises(InputError, match="must both be of both classes"):
         label_relation(X[:, 0], np.zeros(len(X)), train)
     with pytest.raises(InputError, match=r"say which neuron is meant, of L0\.N0"):

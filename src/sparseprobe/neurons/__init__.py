@@ -16,7 +16,6 @@ from sparseprobe.neurons.output_logits import (
     logit_moments,
     promoted_tokens,
 )
-from sparseprobe.neurons.pruning import prune
 from sparseprobe.neurons.schema import ABLATION, SPECIFICITY
 from sparseprobe.neurons.specificity import specificity
 from sparseprobe.neurons.stimuli import Stimuli, stimuli
@@ -61,7 +60,6 @@ __all__ = [
     "neuron_sets",
     "parse_value",
     "promoted_tokens",
-    "prune",
     "read_tokens",
     "specificity",
     "stimuli",

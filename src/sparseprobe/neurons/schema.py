@@ -156,11 +156,3 @@ STIMULI = (
     Column("max", "float64", "Largest activation there."),
     Column("meaning", "int64", "N-grams that share a token, up to case and spaces, have the same number."),
 )
-PRUNING = (
-    Column("step", "int64", "0 for all neurons; before each later step one neuron was taken away."),
-    Column("neurons", "object", "The optimal neurons among those left (list of column numbers)."),
-    Column("f1", "float64", "F1 of their probe on held-out examples."),
-    Column("removed", "int64", "The neuron taken away after this step: the best of them alone."),
-    Column("gap", "float64", "By which share the objective of the choice could at most be lowered."),
-    Column("proven", "bool", "Whether the choice is proven optimal."),
-)
