@@ -46,7 +46,11 @@ class RunSpec:
     model: str
     """Hub id, local folder, or the name of a shipped model."""
     dataset: str
-    """A saved dataset's folder, or a collection that is built from the shipped texts."""
+    """A saved dataset's folder, a collection that is built from the shipped texts, or a file of labelled texts."""
+    text_column: str | None = None
+    """Where the text is in a file of labelled texts; `text` if not given."""
+    label_column: str | list[str] | None = None
+    """Where the labels are in a file of labelled texts; `label` if not given."""
     layers: str | list[int] = "all"
     """`all`, one layer, a range `0:4`, or a list."""
     site: Site = "mlp"
@@ -196,7 +200,12 @@ def _refuse_another(folder: Path, spec: RunSpec) -> None:
 def _dataset(folder: Path, spec: RunSpec, tokenizer: Any) -> ProbingDataset:
     if folder.exists():
         return load_dataset(folder, tokenizer=tokenizer)
-    return load_dataset(spec.dataset, tokenizer=tokenizer, preset=spec.preset, seed=spec.seed)
+    options: dict[str, Any] = {"tokenizer": tokenizer, "preset": spec.preset, "seed": spec.seed}
+    if not Path(spec.dataset).is_file():
+        return load_dataset(spec.dataset, **options)
+    columns = {"text_column": spec.text_column, "label_column": spec.label_column}
+    given = {name: column for name, column in columns.items() if column is not None}
+    return load_dataset("custom", source=spec.dataset, **options, **given)
 
 
 def _refuse_early(spec: RunSpec, model: LanguageModel, data: ProbingDataset) -> None:

@@ -141,3 +141,16 @@ def test_the_papers_preset_has_one_split_and_says_that_it_chose_on_test(
     sweep = pd.read_parquet(out / "tables" / "sweep.parquet")
     assert sweep["f1_validation"].isna().all()
     assert set(sweep["n_test"]) == {36}
+
+
+def test_a_csv_of_texts_and_labels_becomes_best_neurons_in_one_command(
+    command: Any, records: list[dict[str, str]], model_folder: Path, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "texts.csv", tmp_path / "run"
+    short = [{"said": row["text"][:60], "tongue": row["label"]} for row in records]
+    pd.DataFrame(short).to_csv(path, index=False)
+    columns = ("--text-column", "said", "--label-column", "tongue")
+    done = command("run", "--model", model_folder, "--dataset", path, *columns, "--out", out, *OPTIONS)
+    assert done.code == 0
+    assert sorted(pd.read_parquet(out / "tables" / "neurons.parquet")["feature"].unique()) == ["de", "en", "fr"]
+    assert command("resume", out, "--quiet").code == 0

@@ -24,7 +24,11 @@ def run_command(
     out: Annotated[Path, typer.Option(help="The run folder.")],
     spec: Annotated[Path | None, typer.Argument(help="A YAML file of settings (as spec.yaml of a run).")] = None,
     model: Annotated[str | None, typer.Option(help="Hub id, local folder, or shipped model.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="A saved dataset, or a collection's name.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A saved dataset, a collection, or a file of texts.")
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Where the text is in a file of texts.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Where the labels are in a file of texts.")] = None,
     layers: Annotated[str | None, typer.Option(help="all, 3, 0:4 or 0,2,5")] = None,
     site: Annotated[str | None, typer.Option(help="mlp, mlp_pre, residual or attention")] = None,
     aggregate: Annotated[str | None, typer.Option(help="none, mean, max or last; else as the dataset says")] = None,
@@ -43,6 +47,8 @@ def run_command(
     given: dict[str, Any] = {
         "model": model,
         "dataset": dataset,
+        "text_column": text_column,
+        "label_column": names(label_column),
         "layers": layers,
         "site": site,
         "aggregate": aggregate,
