@@ -24,9 +24,7 @@ def run_command(
     out: Annotated[Path, typer.Option(help="The run folder.")],
     spec: Annotated[Path | None, typer.Argument(help="A YAML file of settings (as spec.yaml of a run).")] = None,
     model: Annotated[str | None, typer.Option(help="Hub id, local folder, or shipped model.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="A saved dataset, a collection, or a file of texts.")
-    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="A saved dataset, a collection, or a file of texts.")] = None,
     text_column: Annotated[str | None, typer.Option(help="Where the text is in a file of texts.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Where the labels are in a file of texts.")] = None,
     layers: Annotated[str | None, typer.Option(help="all, 3, 0:4 or 0,2,5")] = None,
