@@ -204,8 +204,8 @@ def _dataset(folder: Path, spec: RunSpec, tokenizer: Any) -> ProbingDataset:
     if not Path(spec.dataset).is_file():
         return load_dataset(spec.dataset, **options)
     columns = {"text_column": spec.text_column, "label_column": spec.label_column}
-    given = {name: column for name, column in columns.items() if column is not None}
-    return load_dataset("custom", source=spec.dataset, **options, **given)
+    options |= {name: column for name, column in columns.items() if column is not None}
+    return load_dataset("custom", source=spec.dataset, **options)
 
 
 def _refuse_early(spec: RunSpec, model: LanguageModel, data: ProbingDataset) -> None:
