@@ -106,7 +106,7 @@ def test_a_missing_extra_is_answered_with_the_install_line(tmp_path: Path, monke
         ("a.csv", b"text,label\na,b\nc,d,e\n", r"a\.csv, line 3 has 3 fields, the header has 2"),
         ("a.csv", b'text,label\n"a"b,c\n', r"a\.csv, line 2 is not CSV"),
         ("a.jsonl.gz", b"plain", r"a\.jsonl\.gz cannot be unpacked"),
-        ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99)[:-9], r"a\.jsonl\.gz cannot be unpacked"),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99, mtime=0)[:-9], r"a\.jsonl\.gz cannot be unpacked"),
         ("a.jsonl.zst", b"plain", r"a\.jsonl\.zst cannot be unpacked"),
         ("a.parquet", b"plain", r"a\.parquet is not a Parquet file"),
     ],
