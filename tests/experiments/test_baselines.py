@@ -78,7 +78,7 @@ def test_what_cannot_be_asked_is_said(planted, table):
 class TestDense:
     def test_it_is_a_sweep_over_all_neurons(self, planted):
         acts, data = planted
-        found = dense(acts, data, seed=1)
+        found = dense(acts, data, C=10.0, seed=1)
         assert list(found.columns) == [column.name for column in DENSE]
         all_of_them = sweep(acts, data, k=[60], seed=1)
         for name in ("f1", "f1_validation", "roc_auc", "f1_low"):

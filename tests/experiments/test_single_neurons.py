@@ -39,7 +39,7 @@ def test_each_row_is_scikit_learns_probe_on_that_neuron(planted, table):
         x = acts.layer(row.layer)[:][:, [row.neuron]].astype(np.float64)
         y = data.labels[row.feature].to_numpy()
         scale = 1 / (10 * x[train].std())
-        theirs = LogisticRegression(C=1.0, class_weight="balanced", solver="newton-cholesky", tol=1e-10)
+        theirs = LogisticRegression(C=10.0, class_weight="balanced", solver="newton-cholesky", tol=1e-10)
         theirs.fit(x[train] * scale, y[train])
         assert row.coef == pytest.approx(theirs.coef_[0, 0] * scale, rel=1e-3, abs=1e-6)
         assert row.f1 == pytest.approx(f1_score(y[test], theirs.predict(x[test] * scale)))

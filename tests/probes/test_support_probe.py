@@ -20,7 +20,7 @@ def test_the_default_probe_is_scikit_learns_on_scaled_activations(problem):
     support = np.array([3, 8, 21])
     [probe] = fit_supports(problem, [Choice(support)])
     scaled = problem.layer.X[:, support] / (10 * problem.layer.X[:, support].std(axis=0))
-    theirs = LogisticRegression(C=1.0, class_weight="balanced", tol=1e-10, solver="newton-cholesky")
+    theirs = LogisticRegression(C=10.0, class_weight="balanced", tol=1e-10, solver="newton-cholesky")
     theirs.fit(scaled.astype(np.float64), problem.y)
     assert probe.converged
     np.testing.assert_allclose(probe.decision(problem.layer.X), theirs.decision_function(scaled), atol=1e-4)

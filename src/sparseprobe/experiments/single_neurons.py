@@ -26,6 +26,7 @@ from sparseprobe.probes.best_threshold import best_thresholds
 from sparseprobe.probes.confusion import Confusion
 from sparseprobe.probes.group_bootstrap import RESAMPLES, GroupBootstrap
 from sparseprobe.probes.metrics import scores
+from sparseprobe.probes.support_probe import DEFAULT_C
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import best_first
 from sparseprobe.solvers.one_column import OneColumnFits, one_column_logistic
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     from sparseprobe.activations import Activations
     from sparseprobe.datasets.probing_dataset import ProbingDataset
+
+_PAPER_C = 1.0  # scikit-learn's default, which the paper took
 
 
 def single_neurons(
@@ -67,10 +70,11 @@ def single_neurons(
     chosen = chosen_layers(acts, data, layers)
     examples = Examples.of(data, features, seed=seed, preset=preset)
     resamples = [examples.bootstrap(feature, bootstrap) for feature in range(len(examples.features))]
+    C = _PAPER_C if preset == "paper" else DEFAULT_C
     parts: list[dict[str, Any]] = []
     with progress.task("single neurons", total=sum(acts.width(layer) for layer in chosen), unit="neurons") as step:
         for layer in chosen:
-            parts += _layer_rows(LayerTask.read(acts, layer, examples), keep, resamples)
+            parts += _layer_rows(LayerTask.read(acts, layer, examples), keep, resamples, C)
             step(acts.width(layer))
     where = {
         "model": acts.model_name,
@@ -106,10 +110,10 @@ class _Search:
         return decision
 
 
-def _layer_rows(task: LayerTask, keep: int | None, resamples: list[GroupBootstrap]) -> list[dict[str, Any]]:
+def _layer_rows(task: LayerTask, keep: int | None, resamples: list[GroupBootstrap], C: float) -> list[dict[str, Any]]:
     """One part of the table for each feature, as columns."""
     started = time.perf_counter()
-    fits = _fit_all(task)
+    fits = _fit_all(task, C)
     shared = (time.perf_counter() - started) / task.n_features
     rows = []
     for feature in range(task.n_features):
@@ -120,7 +124,7 @@ def _layer_rows(task: LayerTask, keep: int | None, resamples: list[GroupBootstra
     return rows
 
 
-def _fit_all(task: LayerTask) -> OneColumnFits:
+def _fit_all(task: LayerTask, C: float) -> OneColumnFits:
     """Every neuron for the labels of every feature and its control, on training examples."""
     labels = task.training.labels
     weights = np.zeros(labels.T.shape)
@@ -128,7 +132,7 @@ def _fit_all(task: LayerTask) -> OneColumnFits:
         labelled = values >= 0
         weights[column, labelled] = balanced_weights(values[labelled] == 1)
     columns = np.ascontiguousarray(task.training.X.T)
-    return one_column_logistic(columns, labels.T == 1, weights, task.training.scale)
+    return one_column_logistic(columns, labels.T == 1, weights, task.training.scale, C=C)
 
 
 def _search(task: LayerTask, feature: int, fits: OneColumnFits, *, control: bool) -> _Search:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.probes.metrics import METRICS, scores
 from sparseprobe.probes.sparse_probe import SparseClassifier, checked_k, probabilities, warn_unless_converged
-from sparseprobe.probes.support_probe import SupportProbe, fit_supports
+from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
 from sparseprobe.selection.registry import selection_named
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class SparsePath(SparseClassifier):
         *,
         selection: str | Selection = "adaptive",
         loss: str = "logistic",
-        C: float = 1.0,
+        C: float = DEFAULT_C,
         class_weight: ClassWeight = "balanced",
         preset: str = "default",
         cv: Any = 5,

@@ -21,7 +21,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sparseprobe.errors import InputError
 from sparseprobe.probes.class_problems import ClassWeight, class_problems
-from sparseprobe.probes.support_probe import SupportProbe, fit_supports
+from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
 from sparseprobe.selection.registry import selection_named
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class SparseProbe(SparseClassifier):
         *,
         selection: str | Selection = "adaptive",
         loss: str = "logistic",
-        C: float = 1.0,
+        C: float = DEFAULT_C,
         class_weight: ClassWeight = "balanced",
         preset: str = "default",
         seed: int = 0,
