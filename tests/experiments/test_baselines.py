@@ -3,9 +3,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, roc_auc_score
 
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.experiments import ARMS, BASELINES, baselines, dense, planted_experiment, pruning, selectivity, sweep
+from sparseprobe.experiments import (
+    ARMS,
+    BASELINES,
+    baselines,
+    compare_selections,
+    dense,
+    planted_experiment,
+    pruning,
+    selectivity,
+    sweep,
+)
 from sparseprobe.experiments.schema import DENSE, PRUNING
 
 
@@ -99,6 +111,36 @@ class TestDense:
             dense(acts, data, C=strengths, preset="paper")
         with pytest.raises(InputError, match="C must be above 0"):
             dense(acts, data, C=0)
+
+    def test_a_layer_too_wide_to_factor_is_fitted_all_the_same(self):
+        acts, data = planted_experiment(n=300, width=1100, informative=20, shift=12.0)
+        found = dense(acts, data)
+        train = (data.examples["split"] == "train").to_numpy()
+        X, y = acts.layer(0)[:].astype(np.float64), data.labels["f0"].to_numpy()
+        scaled = X / (10 * X[train].std(axis=0))
+        theirs = LogisticRegression(C=1.0, class_weight="balanced", tol=1e-8, max_iter=1000).fit(
+            scaled[train], y[train]
+        )
+        test = (data.examples["split"] == "test").to_numpy()
+        assert found["converged"].all()
+        assert found["f1"].iloc[0] == pytest.approx(f1_score(y[test], theirs.predict(scaled[test])), abs=0.02)
+        np.testing.assert_allclose(
+            found["roc_auc"], roc_auc_score(y[test], theirs.decision_function(scaled[test])), atol=0.003
+        )
+
+
+def test_labels_without_information_give_chance_everywhere():
+    acts, data = planted_experiment(n=900, width=20, informative=1, n_features=6, shift=0.0, seed=11)
+    tables = [
+        dense(acts, data, bootstrap=300),
+        pruning(acts, data, k=2, steps=2, selection="adaptive", bootstrap=300),
+        baselines(acts, data, k=[4], trials=1, bootstrap=300),
+        compare_selections(acts, data, selections=["adaptive", "mutual_information", "svm"], k=[4], bootstrap=300),
+    ]
+    for table in tables:
+        assert table["balanced_accuracy"].mean() == pytest.approx(0.5, abs=0.04)
+        share = table["n_positive"] / table["n_test"]
+        assert (table["f1_low"] <= 2 * share / (1 + share)).all()  # what always saying yes reaches
 
 
 class TestPruning:
