@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_COLUMNS_FACTORED = 1024
 _MOST_TURNS = 200
-_EXACT = 1e-14  # a gap below which a further step would change nothing
+_EXACT = 1e-12  # a gap below which coefficients are exact to seven digits as they are
 
 
 def logistic(
