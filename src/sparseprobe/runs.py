@@ -1,18 +1,20 @@
 """A run: one model, one dataset, everything in one folder, and the way on after a stop.
 
-    spec.yaml             what was asked (RunSpec)
-    provenance.json       software, hardware, hashes, times
-    dataset/              the texts as token ids, the labels, the splits
-    activations/          the wanted layers at the labelled positions
-    tables/sweep.parquet  k-sparse probes          tables/neurons.parquet   single neurons
+    spec.yaml                  what was asked (RunSpec)
+    provenance.json            software, hardware, hashes, times
+    dataset/                   the texts as token ids, the labels, the splits
+    activations/               the wanted layers at the labelled positions
+    tables/EXPERIMENT.parquet  one table for each experiment: sweep, neurons, ...
 
-A stage that is complete is not done again, and the tables are written layer by layer, so a run that was stopped goes on
-where it was: the settings come from `spec.yaml`, and every random draw is keyed by what it is, not by when it happens.
+A stage that is complete is not done again, and the tables are written part by part (a layer, or for ablation a
+feature), so a run that was stopped goes on where it was: the settings come from `spec.yaml`, and every random draw is
+keyed by what it is, not by when it happens.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,20 +25,32 @@ from sparseprobe.activations import Activations, extract
 from sparseprobe.activations.layer_choice import choose_layers
 from sparseprobe.artefacts import read_yaml, write_json, write_table, write_yaml
 from sparseprobe.datasets import ProbingDataset, load_dataset
-from sparseprobe.errors import DataError, StorageError, UnknownNameError
-from sparseprobe.experiments import PAPER_K, single_neurons, sweep
+from sparseprobe.errors import DataError, InputError, StorageError, UnknownNameError
+from sparseprobe.experiments import PAPER_K, candidate_neurons
+from sparseprobe.experiments.catalogue import (
+    EXPERIMENTS,
+    Asked,
+    do_experiment,
+    experiment_named,
+    features_for,
+    usual_experiments,
+)
 from sparseprobe.experiments.layer_task import Examples, checked_ks
-from sparseprobe.models import LanguageModel, load_model
+from sparseprobe.models import LanguageModel, Neuron, load_model
+from sparseprobe.neurons import ablate
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection import selection_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sparseprobe.activations.aggregation import Aggregation
     from sparseprobe.activations.precision import Precision
     from sparseprobe.models import Site
     from sparseprobe.models.loading import DTypeName
+
+ABLATION = "ablation"
+"""The one experiment that needs the model itself."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,9 @@ class RunSpec:
     """Where in the model: `mlp`, `mlp_pre`, `residual`, `attention`."""
     aggregate: Aggregation | None = None
     """`none`, `mean`, `max`, `last`; what the dataset recommends if not given."""
+    experiments: list[str] | None = None
+    """Names of experiments, and `ablation`; if not given, sweep and neurons for binary features, regression for
+    continuous ones."""
     selection: str = "adaptive"
     """How the k neurons are chosen."""
     k: list[int] | None = None
@@ -65,6 +82,8 @@ class RunSpec:
     """The features to probe; all if not given."""
     keep: int = 100
     """Single neurons kept for each feature and layer."""
+    ablated: int = 3
+    """Neurons for each feature that the ablation takes away, alone and together."""
     preset: str = "default"
     """`default`, or `paper` for the paper's own settings."""
     seed: int = 0
@@ -102,8 +121,24 @@ class Run:
     """What a finished run left."""
 
     folder: Path
-    sweep: pd.DataFrame
-    neurons: pd.DataFrame
+    spec: RunSpec
+    tables: Mapping[str, pd.DataFrame]
+    """By the name of the experiment."""
+
+    @property
+    def sweep(self) -> pd.DataFrame:
+        """The table of the sweep."""
+        return self._table("sweep")
+
+    @property
+    def neurons(self) -> pd.DataFrame:
+        """The table of single neurons."""
+        return self._table("neurons")
+
+    def _table(self, name: str) -> pd.DataFrame:
+        if name not in self.tables:
+            raise UnknownNameError("table of this run", name, self.tables)
+        return self.tables[name]
 
 
 def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
@@ -118,7 +153,8 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
     _refuse_another(folder, spec)
     model = load_model(spec.model, device=spec.device, dtype=spec.model_dtype)
     data = _dataset(folder / "dataset", spec, model.tokenizer)
-    _refuse_early(spec, model, data)
+    names = sorted(spec.experiments or usual_experiments(data), key=ABLATION.__eq__)  # ablation after neurons
+    _refuse_early(spec, names, model, data)
     if not (folder / "spec.yaml").exists():
         write_yaml(folder / "spec.yaml", asdict(spec))
     if not (folder / "dataset").exists():
@@ -134,41 +170,18 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
         out=folder / "activations",
         progress=progress,
     )
-    del model  # its memory is wanted by the probes
-    tables = folder / "tables"
-    sweeps = _by_layer(
-        tables / "sweep.parquet",
-        activations,
-        lambda layer: sweep(
-            activations,
-            data,
-            selection=spec.selection,
-            k=PAPER_K if spec.k is None else spec.k,
-            features=spec.features,
-            layers=[layer],
-            seed=spec.seed,
-            preset=spec.preset,
-        ),
-        label="sweep",
-        progress=progress,
-    )
-    neurons = _by_layer(
-        tables / "neurons.parquet",
-        activations,
-        lambda layer: single_neurons(
-            activations,
-            data,
-            features=spec.features,
-            layers=[layer],
-            keep=spec.keep,
-            seed=spec.seed,
-            preset=spec.preset,
-        ),
-        label="single neurons",
-        progress=progress,
-    )
+    if ABLATION not in names:
+        del model  # its memory is wanted by the probes
+    tables: dict[str, pd.DataFrame] = {}
+    for name in names:
+        path = folder / "tables" / f"{name}.parquet"
+        if name == ABLATION:
+            parts = _ablation_parts(spec, model, data, tables["neurons"])
+        else:
+            parts = _probing_parts(name, spec, activations, data)
+        tables[name] = _in_parts(path, parts, label=name, progress=progress)
     _record(folder, spec, data, activations, started)
-    return Run(folder, sweeps, neurons)
+    return Run(folder, spec, tables)
 
 
 def resume(folder: str | Path, *, progress: Progress = SILENT) -> Run:
@@ -208,36 +221,68 @@ def _dataset(folder: Path, spec: RunSpec, tokenizer: Any) -> ProbingDataset:
     return load_dataset("custom", source=spec.dataset, **options)
 
 
-def _refuse_early(spec: RunSpec, model: LanguageModel, data: ProbingDataset) -> None:
+def _refuse_early(spec: RunSpec, names: list[str], model: LanguageModel, data: ProbingDataset) -> None:
     """See that every later stage will take these settings, before the first one begins."""
+    for name in names:
+        if name not in (*EXPERIMENTS, ABLATION):
+            raise UnknownNameError("experiment", name, (*EXPERIMENTS, ABLATION))
+    if ABLATION in names and "neurons" not in names:
+        raise InputError("the ablation takes its neurons from the experiment 'neurons': add it to the experiments")
+    if ABLATION in names and spec.site != "mlp":
+        raise InputError(f"the ablation changes neurons of the site mlp, and the site asked for is {spec.site}")
     selection_named(spec.selection, preset=spec.preset)
     widths = {layer: model.width(spec.site, layer) for layer in choose_layers(spec.layers, model.n_layers)}
     checked_ks(PAPER_K if spec.k is None else spec.k, widths, PAPER_K)
-    Examples.of(data, spec.features, seed=spec.seed, preset=spec.preset)
+    for name in names:
+        if name != ABLATION and experiment_named(name).kind == "binary":
+            Examples.of(data, features_for(name, data, spec.features), seed=spec.seed, preset=spec.preset)
 
 
-def _by_layer(
-    path: Path,
-    activations: Activations,
-    table_of: Callable[[int], pd.DataFrame],
-    *,
-    label: str,
-    progress: Progress,
+def _probing_parts(
+    name: str, spec: RunSpec, activations: Activations, data: ProbingDataset
+) -> dict[str, Callable[[], pd.DataFrame]]:
+    def part(*layers: int) -> pd.DataFrame:
+        asked = Asked(spec.features, layers, spec.selection, spec.k, spec.keep, spec.preset, spec.seed)
+        return do_experiment(name, activations, data, asked)
+
+    if experiment_named(name).by_layer:
+        return {f"layer-{layer}": partial(part, layer) for layer in activations.layers}
+    return {"all-layers": partial(part, *activations.layers)}
+
+
+def _ablation_parts(
+    spec: RunSpec, model: LanguageModel, data: ProbingDataset, neurons: pd.DataFrame
+) -> dict[str, Callable[[], pd.DataFrame]]:
+    """Each feature's few best neurons (chosen on validation) taken away on test text, one by one and together."""
+    features = features_for("neurons", data, spec.features)
+
+    def part(few: pd.DataFrame) -> pd.DataFrame:
+        alone = [(Neuron(int(row["layer"]), int(row["neuron"])),) for row in few.to_dict("records")]
+        together = tuple(neuron for (neuron,) in alone)
+        sets = [*alone, together] if len(alone) > 1 else alone
+        return ablate(model, data, sets, together=False, features=features, seed=spec.seed)
+
+    by_feature = candidate_neurons(neurons, spec.ablated).groupby("feature", sort=False)
+    return {f"feature-{number}": partial(part, few) for number, (_, few) in enumerate(by_feature)}
+
+
+def _in_parts(
+    path: Path, parts: Mapping[str, Callable[[], pd.DataFrame]], *, label: str, progress: Progress
 ) -> pd.DataFrame:
     """The table at `path`: the parts that are there already, the others made now, joined when all are there."""
     if path.exists():
         return pd.read_parquet(path)
-    parts = {layer: path.with_name(f"{path.stem}-layer-{layer}.parquet") for layer in activations.layers}
-    done = sum(part.exists() for part in parts.values())
-    with progress.task(label, total=len(parts), unit="layers", done=done) as step:
-        for layer, part in parts.items():
-            if not part.exists():
-                write_table(part, table_of(layer))
+    files = {name: path.with_name(f"{path.stem}-{name}.parquet") for name in parts}
+    done = sum(file.exists() for file in files.values())
+    with progress.task(label, total=len(parts), unit="parts", done=done) as step:
+        for name, make in parts.items():
+            if not files[name].exists():
+                write_table(files[name], make())
                 step(1)
-    table = pd.concat([pd.read_parquet(part) for part in parts.values()], ignore_index=True)
+    table = pd.concat([pd.read_parquet(file) for file in files.values()], ignore_index=True)
     write_table(path, table)
-    for part in parts.values():
-        part.unlink()
+    for file in files.values():
+        file.unlink()
     return table
 
 

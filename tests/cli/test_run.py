@@ -11,13 +11,14 @@ import pytest
 import yaml
 
 from sparseprobe import runs
-from sparseprobe.experiments import NEURONS, SWEEP, check_table
+from sparseprobe.experiments import EXPERIMENTS, NEURONS, SWEEP, candidate_neurons, check_table
+from sparseprobe.neurons import ABLATION
 
 OPTIONS = ("--k", "1,2,4", "--keep", "5", "--quiet")
 
 
 def without_time(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path).drop(columns="seconds")
+    return pd.read_parquet(path).drop(columns="seconds", errors="ignore")
 
 
 def test_a_run_folder_holds_everything_with_the_schemas(
@@ -54,7 +55,7 @@ def test_json_gives_rows_for_machines(command: Any, dataset: Path, model_folder:
     assert all(0 <= row["f1_low"] <= row["f1"] <= row["f1_high"] <= 1 for row in rows)
 
 
-@pytest.mark.parametrize("fails_at", ["activations", "sweep", "single_neurons"])
+@pytest.mark.parametrize("fails_at", ["activations", "sweep", "neurons", "ablation"])
 def test_a_run_that_was_stopped_goes_on_and_gives_the_same(
     command: Any,
     dataset: Path,
@@ -63,27 +64,96 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same(
     monkeypatch: pytest.MonkeyPatch,
     fails_at: str,
 ) -> None:
-    given = ("--model", model_folder, "--dataset", dataset, *OPTIONS)
+    experiments = ("sweep", "neurons", *(("ablation",) if fails_at == "ablation" else ()))
+    given = ("--model", model_folder, "--dataset", dataset, *OPTIONS, "--experiments", ",".join(experiments))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert command("run", *given, "--out", whole).code == 0
-    name = "extract" if fails_at == "activations" else fails_at
+    stage = {"activations": "extract", "ablation": "ablate"}.get(fails_at, "do_experiment")
     calls = []
 
-    def stops_on_the_second_layer(*arguments: Any, **options: Any) -> Any:
-        calls.append(options)
-        if name == "extract" or len(calls) == 2:
+    def stops_on_the_second_part(*arguments: Any, **options: Any) -> Any:
+        if stage != "do_experiment" or arguments[0] == fails_at:
+            calls.append(options)
+        if stage == "extract" or len(calls) == 2:
             raise KeyboardInterrupt
         return real(*arguments, **options)
 
-    real = getattr(runs, name)
+    real = getattr(runs, stage)
     with monkeypatch.context() as patched:
-        patched.setattr(runs, name, stops_on_the_second_layer)
+        patched.setattr(runs, stage, stops_on_the_second_part)
         assert command("run", *given, "--out", broken).code == 130
-    assert not (broken / "tables" / "neurons.parquet").exists()
+    assert not (broken / "tables" / f"{experiments[-1]}.parquet").exists()
     assert command("resume", broken, "--quiet").code == 0
-    for table in ("sweep.parquet", "neurons.parquet"):
-        pd.testing.assert_frame_equal(without_time(broken / "tables" / table), without_time(whole / "tables" / table))
-    assert sorted(path.name for path in (broken / "tables").iterdir()) == ["neurons.parquet", "sweep.parquet"]
+    for name in experiments:
+        table = Path("tables") / f"{name}.parquet"
+        pd.testing.assert_frame_equal(without_time(broken / table), without_time(whole / table))
+    assert sorted(path.stem for path in (broken / "tables").iterdir()) == sorted(experiments)
+
+
+def test_every_experiment_can_be_asked_for_and_gives_the_table_of_its_command(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    names = [name for name, experiment in EXPERIMENTS.items() if experiment.kind == "binary"]
+    asked = ("--layers", "1", "--features", "fr,en", "--k", "1,2")
+    given = ("--model", model_folder, "--dataset", dataset, "--experiments", ",".join([*names, "ablation"]))
+    done = command("run", *given, *asked, "--ablated", "2", "--out", out)
+    assert done.code == 0, done.err
+    assert sorted(path.stem for path in (out / "tables").iterdir()) == sorted([*names, "ablation"])
+    assert "change_elsewhere" in done.out
+    stored = ("--activations", out / "activations", "--dataset", out / "dataset", *asked, "--quiet")
+    for name in ("dense", "significance"):
+        path = tmp_path / f"{name}.parquet"
+        assert command("experiment", name, *stored, "--out", path).code == 0
+        pd.testing.assert_frame_equal(without_time(path), without_time(out / "tables" / path.name))
+
+
+def test_the_ablation_takes_away_what_validation_chose(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    given = ("--model", model_folder, "--dataset", dataset, "--experiments", "neurons,ablation", "--ablated", "2")
+    assert command("run", *given, "--out", out, "--quiet").code == 0
+    table = pd.read_parquet(out / "tables" / "ablation.parquet")
+    check_table(table.astype({"label": "Int8"}), ABLATION)
+    few = candidate_neurons(pd.read_parquet(out / "tables" / "neurons.parquet"), 2)
+    for _, rows in few.groupby("feature"):
+        names = [f"L{row.layer}.N{row.neuron}" for row in rows.itertuples()]
+        for chosen in [[name] for name in names] + [sorted(names)]:
+            assert any(sorted(neurons) == chosen for neurons in table["neurons"])
+
+
+def test_continuous_features_are_regressed(command: Any, texts: Path, model_folder: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "position", tmp_path / "run"
+    built = command(
+        "datasets", "build", "position", "--source", texts, "--tokenizer", model_folder, "--out", data,
+        "--set", "context=32", "--set", "n_examples=200",
+    )  # fmt: skip
+    assert built.code == 0, built.err
+    done = command("run", "--model", model_folder, "--dataset", data, "--out", out, "--k", "1,2")
+    assert done.code == 0, done.err
+    table = pd.read_parquet(out / "tables" / "regression.parquet")
+    assert set(table["feature"]) == {"absolute", "normalised", "relative", "log2"}
+    assert "R2 on test" in done.out
+    asked = command(
+        "run", "--model", model_folder, "--dataset", data, "--out", tmp_path / "no", "--experiments", "dense"
+    )
+    assert asked.code == 2
+    assert "about binary features" in asked.err
+
+
+@pytest.mark.parametrize(
+    ("experiments", "sentence"),
+    [("dens", "did you mean 'dense'"), ("sweep,ablation", "add it to the experiments")],
+)
+def test_experiments_that_cannot_be_done_are_refused_early(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path, experiments: str, sentence: str
+) -> None:
+    given = ("--model", model_folder, "--dataset", dataset, "--out", tmp_path / "run")
+    done = command("run", *given, "--experiments", experiments)
+    assert done.code == 2
+    assert sentence in done.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_spec_file_asks_for_the_same_run_as_options(

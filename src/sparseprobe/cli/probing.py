@@ -1,4 +1,4 @@
-"""`sparseprobe extract`, `sweep`, `neurons`: the stages of a run, one by one."""
+"""`sparseprobe extract`, `sweep`, `neurons`, `experiment`: the stages of a run, one by one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ Stored = Annotated[Path, typer.Option("--activations", help="A folder that `spar
 Table = Annotated[Path, typer.Option(help="The table to write, as FILE.parquet.")]
 Features = Annotated[str | None, typer.Option(help="Names with commas between; else all.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
+
+SHOWN_COLUMNS = (
+    *("feature", "layer", "selection", "arm", "k", "step", "neuron", "f1", "f1_low", "f1_high", "control_f1"),
+    *("r2", "r2_low", "r2_high", "control_r2", "frequency", "stability", "correlation", "p_family", "q"),
+)
+SHOWN_ROWS = 40
+"""Rows of an experiment's table that a person sees; the file has all."""
 
 
 @app.command(name="extract")
@@ -102,3 +109,37 @@ def neurons_command(
     best = table.loc[table.groupby("feature")["f1_validation"].idxmax()]
     columns = ["feature", "layer", "neuron", "f1", "f1_low", "f1_high", "control_f1"]
     show.frame(best[columns], title=str(out))
+
+
+@app.command(name="experiment")
+def experiment_command(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="dense, pruning, baselines, comparison, stability, ...")],
+    stored: Stored,
+    dataset: Dataset,
+    out: Table,
+    layers: Annotated[str, typer.Option(help="all, 3, 0:4 or 0,2,5")] = "all",
+    selection: Annotated[str | None, typer.Option(help="How the k neurons are chosen.")] = None,
+    k: Annotated[str | None, typer.Option(help="Numbers of neurons: 1,2,4,8")] = None,
+    features: Features = None,
+    preset: Annotated[str, typer.Option(help="default or paper")] = "default",
+    seed: Seed = 0,
+) -> None:
+    """Any experiment by its name, on stored activations: the table that a run with it would write."""
+    from sparseprobe.activations.layer_choice import choose_layers
+    from sparseprobe.experiments import Asked, do_experiment
+
+    show: Show = context.obj
+    activations = sp.Activations.open(stored)
+    asked = Asked(
+        features=names(features),
+        layers=None if layers == "all" else choose_layers(layers, max(activations.layers) + 1),
+        selection=selection,
+        k=parse_k(k),
+        preset=preset,
+        seed=seed,
+    )
+    table = do_experiment(name, activations, sp.ProbingDataset.load(dataset), asked, progress=show.progress)
+    write_table(out, table)
+    columns = [column for column in SHOWN_COLUMNS if column in table]
+    show.frame(table[columns] if show.json else table[columns].head(SHOWN_ROWS), title=f"{out}, {len(table)} rows")

@@ -13,7 +13,7 @@ from sparseprobe.cli.show import Show
 from sparseprobe.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
 app = typer.Typer()
 
@@ -30,10 +30,15 @@ def run_command(
     layers: Annotated[str | None, typer.Option(help="all, 3, 0:4 or 0,2,5")] = None,
     site: Annotated[str | None, typer.Option(help="mlp, mlp_pre, residual or attention")] = None,
     aggregate: Annotated[str | None, typer.Option(help="none, mean, max or last; else as the dataset says")] = None,
+    experiments: Annotated[
+        str | None,
+        typer.Option(help="Names with commas between: sweep, neurons, dense, pruning, ..., ablation; else the usual."),
+    ] = None,
     selection: Annotated[str | None, typer.Option(help="How the k neurons are chosen.")] = None,
     k: Annotated[str | None, typer.Option(help="Numbers of neurons: 1,2,4,8")] = None,
     features: Annotated[str | None, typer.Option(help="Names with commas between; else all.")] = None,
     keep: Annotated[int | None, typer.Option(help="Single neurons kept a feature and layer.")] = None,
+    ablated: Annotated[int | None, typer.Option(help="Neurons a feature that the ablation takes away.")] = None,
     preset: Annotated[str | None, typer.Option(help="default or paper")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...")] = None,
@@ -50,10 +55,12 @@ def run_command(
         "layers": layers,
         "site": site,
         "aggregate": aggregate,
+        "experiments": names(experiments),
         "selection": selection,
         "k": parse_k(k),
         "features": names(features),
         "keep": keep,
+        "ablated": ablated,
         "preset": preset,
         "seed": seed,
         "device": device,
@@ -80,9 +87,24 @@ def resume_command(
 
 
 def show_run(show: Show, finished: sp.Run) -> None:
+    """The tables that a person wants first: best neurons, regressions, ablations; with `--json` the first of them."""
+    tables = finished.tables
+    parts = [part for name, part in _SHOWN.items() if name in tables]
+    for part in parts[:1] if show.json else parts:
+        part(show, finished)
+    if not parts and show.json:
+        show.frame(next(iter(tables.values())))
+    for name, table in tables.items():
+        if name not in _SHOWN and name != "sweep":
+            show.note(f"{name}: {len(table)} rows in {finished.folder / 'tables' / name}.parquet")
+    show.note(f"run folder: {finished.folder.resolve()}")
+
+
+def _show_neurons(show: Show, finished: sp.Run) -> None:
     """For each feature the best neuron, its score with interval and control, and how the score grows with k."""
     validated = finished.neurons["f1_validation"].notna().any()
-    table = sp.best_neurons(finished.neurons, finished.sweep, choose_by="f1_validation" if validated else "f1")
+    choose_by = "f1_validation" if validated else "f1"
+    table = sp.best_neurons(finished.neurons, finished.tables.get("sweep"), choose_by=choose_by)
     if show.json:
         show.frame(table)
         return
@@ -91,7 +113,36 @@ def show_run(show: Show, finished: sp.Run) -> None:
     )
     chosen = "validation" if validated else "the test scores shown, as in the paper"
     show.note(f"chosen by {chosen}; 95 % intervals; control: permuted labels; k=: F1 of k neurons in the best layer")
-    show.note(f"run folder: {finished.folder.resolve()}")
+
+
+def _show_regression(show: Show, finished: sp.Run) -> None:
+    """For each continuous feature and k the layer of the best validation R2."""
+    table = finished.tables["regression"].sort_values("r2_validation", ascending=False, kind="stable")
+    best = table.drop_duplicates(["feature", "k"]).sort_values(["feature", "k"])
+    columns = ["feature", "k", "layer", "r2", "r2_low", "r2_high", "control_r2"]
+    show.frame(best[columns], title=f"{finished.folder}: regression, R2 on test, layer chosen on validation")
+
+
+def _show_ablation(show: Show, finished: sp.Run) -> None:
+    """What each feature's own neurons do to the loss on its text and elsewhere."""
+    from sparseprobe.experiments import candidate_neurons
+    from sparseprobe.neurons import own_features, specificity
+
+    own = own_features(
+        specificity(finished.tables["ablation"]), candidate_neurons(finished.neurons, finished.spec.ablated)
+    )
+    columns = ["feature", "change", "change_low", "change_high", "change_elsewhere", "control_change", "specific"]
+    rows = [
+        {"neurons": "+".join(row["neurons"]), **{name: row[name] for name in columns}} for row in own.to_dict("records")
+    ]
+    show.rows(rows, title=f"{finished.folder}: change of next-token loss without the neurons, nats per token on test")
+
+
+_SHOWN: Mapping[str, Callable[[Show, sp.Run], None]] = {
+    "neurons": _show_neurons,
+    "regression": _show_regression,
+    "ablation": _show_ablation,
+}
 
 
 def _summary(row: Mapping[Hashable, Any]) -> dict[str, Any]:

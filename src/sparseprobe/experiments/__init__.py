@@ -1,6 +1,7 @@
 """Experiments: tables of probes over features, layers and k, and what they are to be compared with."""
 
 from sparseprobe.experiments.baselines import ARMS, baselines, selectivity
+from sparseprobe.experiments.catalogue import EXPERIMENTS, Asked, do_experiment
 from sparseprobe.experiments.comparison import (
     PAPER_SELECTIONS,
     PlantedSetting,
@@ -29,7 +30,7 @@ from sparseprobe.experiments.schema import (
 from sparseprobe.experiments.significance import confirm, neuron_significance
 from sparseprobe.experiments.single_neurons import single_neurons
 from sparseprobe.experiments.stability import selection_stability
-from sparseprobe.experiments.summary import best_neurons
+from sparseprobe.experiments.summary import best_neurons, candidate_neurons
 from sparseprobe.experiments.sweep import PAPER_K, sweep
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "BASELINES",
     "CERTIFICATE",
     "DENSE",
+    "EXPERIMENTS",
     "NEURONS",
     "PAPER_K",
     "PAPER_SELECTIONS",
@@ -46,16 +48,19 @@ __all__ = [
     "SIGNIFICANCE",
     "STABILITY",
     "SWEEP",
+    "Asked",
     "Column",
     "Planted",
     "PlantedSetting",
     "baselines",
     "best_neurons",
+    "candidate_neurons",
     "check_table",
     "compare_on_planted",
     "compare_selections",
     "confirm",
     "dense",
+    "do_experiment",
     "neuron_significance",
     "paper_grid",
     "planted_experiment",

@@ -1,4 +1,4 @@
-"""What a reader wants first: for each feature its best neuron, and how F1 grows with k.
+"""What a reader wants first: for each feature its best neuron or few, and how F1 grows with k.
 
 The best neuron, the best layer and so on are those of the largest validation F1; what is shown is test F1 with interval
 and control. So nothing shown was chosen by what is shown.
@@ -44,14 +44,43 @@ def best_neurons(
     return shown.merge(wide.reset_index(), on=["collection", "feature"], how="left")
 
 
+def candidate_neurons(neurons: pd.DataFrame, n: int = 3, *, within: float = 0.05) -> pd.DataFrame:
+    """The few neurons of each feature that are worth a closer look: rows of `single_neurons`' table.
+
+    Of the neurons that fire on the feature (mean difference above 0) and whose validation F1 is `within` reach of the
+    best, those `n` with the largest mean difference: F1 alone cannot tell perfect neurons from each other. Raises
+    `InputError` where there are no validation scores (the paper's split).
+
+    >>> from sparseprobe.experiments import planted_experiment, single_neurons
+    >>> acts, data = planted_experiment(n=300, width=20, informative=1)
+    >>> candidate_neurons(single_neurons(acts, data), 1)["neuron"].tolist() == data.settings["planted"]["f0"]
+    True
+    """
+    if n < 1:
+        raise InputError(f"n must be at least 1, got {n}")
+    _refuse_unvalidated(neurons, "f1_validation")
+    firing = neurons[neurons["mean_difference"] > 0]
+    keys = ["collection", "feature"]
+    best = firing.groupby(keys, observed=True)["f1_validation"].transform("max")
+    near = firing[firing["f1_validation"] >= best - within]
+    ordered = near.sort_values("mean_difference", ascending=False, kind="stable")
+    few = ordered.groupby(keys, observed=True).head(n)
+    order = {feature: place for place, feature in enumerate(neurons["feature"].drop_duplicates())}
+    return few.sort_values("feature", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
+
+
 def _best(table: pd.DataFrame, keys: list[str], choose_by: str) -> pd.DataFrame:
     """The first row of the largest score for each key, keys in order of appearance."""
+    _refuse_unvalidated(table, choose_by)
+    order = table.sort_values(choose_by, ascending=False, kind="stable", na_position="last")
+    best = order.drop_duplicates(keys).set_index(keys)
+    as_they_came = pd.MultiIndex.from_frame(table[keys].drop_duplicates())
+    return best.loc[as_they_came].reset_index()
+
+
+def _refuse_unvalidated(table: pd.DataFrame, choose_by: str) -> None:
     if table[choose_by].isna().all() and len(table):
         raise InputError(
             "there are no validation scores to choose by: split with a validation part, "
             'or say choose_by="f1" to choose on test as the paper does'
         )
-    order = table.sort_values(choose_by, ascending=False, kind="stable", na_position="last")
-    best = order.drop_duplicates(keys).set_index(keys)
-    as_they_came = pd.MultiIndex.from_frame(table[keys].drop_duplicates())
-    return best.loc[as_they_came].reset_index()

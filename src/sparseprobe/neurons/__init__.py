@@ -17,7 +17,7 @@ from sparseprobe.neurons.output_logits import (
     promoted_tokens,
 )
 from sparseprobe.neurons.schema import ABLATION, SPECIFICITY
-from sparseprobe.neurons.specificity import specificity
+from sparseprobe.neurons.specificity import own_features, specificity
 from sparseprobe.neurons.stimuli import Stimuli, stimuli
 from sparseprobe.neurons.token_activations import TokenActivations, by_class, by_token, disambiguation, read_tokens
 from sparseprobe.neurons.union_test import UnionTest, union_test
@@ -58,6 +58,7 @@ __all__ = [
     "mean_inverse_scale",
     "name_of",
     "neuron_sets",
+    "own_features",
     "parse_value",
     "promoted_tokens",
     "read_tokens",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparseprobe.experiments.schema import check_table
+from sparseprobe.models import Neuron
 from sparseprobe.neurons.schema import ABLATION, SPECIFICITY, make_table
 
 if TYPE_CHECKING:
@@ -35,6 +36,27 @@ def specificity(effects: pd.DataFrame, *, least_ratio: float = LEAST_RATIO) -> p
     on, off = (labelled[labelled["label"] == label] for label in (1, 0))
     pairs = on.merge(off[[*keys, "change", "control_change"]], on=keys, suffixes=("", "_elsewhere"))
     return make_table([_row(pair, least_ratio) for pair in pairs.to_dict("records")], SPECIFICITY)
+
+
+def own_features(specific: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `specificity` in which each neuron of the set is a candidate for the feature of the row.
+
+    `candidates` has the columns feature, layer and neuron, as `experiments.candidate_neurons` gives them.
+
+    >>> import pandas as pd
+    >>> specific = pd.DataFrame({"neurons": [["L0.N1"], ["L0.N1"]], "feature": ["fr", "de"]})
+    >>> candidates = pd.DataFrame({"feature": ["fr"], "layer": [0], "neuron": [1]})
+    >>> own_features(specific, candidates)["feature"].tolist()
+    ['fr']
+    """
+    few: dict[str, set[str]] = {}
+    for row in candidates.to_dict("records"):
+        few.setdefault(str(row["feature"]), set()).add(str(Neuron(int(row["layer"]), int(row["neuron"]))))
+    own = [
+        set(neurons) <= few.get(feature, set())
+        for neurons, feature in zip(specific["neurons"], specific["feature"], strict=True)
+    ]
+    return specific[own].reset_index(drop=True)
 
 
 def _row(pair: Mapping[Any, Any], least_ratio: float) -> dict[str, Any]:
