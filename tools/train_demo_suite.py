@@ -1,13 +1,15 @@
 """Train the demo models that ship with sparseprobe, from nothing, with one command.
 
     python tools/train_demo_suite.py prepare --data TEXTS --work training
-    python tools/train_demo_suite.py train   --work training --size 4.7m --tokens 8000000
+    python tools/train_demo_suite.py train   --work training --size 4.7m
     python tools/train_demo_suite.py export  --work training --size 4.7m --out src/sparseprobe/demo/models
 
 `prepare` trains one byte-level BPE tokenizer of 4,096 tokens, sets a held-out part aside (by source file, so that no
-chapter of a held-out novel was trained on) and writes one stream of tokens that every size reads in the same order.
-`train` goes on from its last checkpoint after a stop. `export` writes float16 safetensors, config and tokenizer as a
-standard Hugging Face folder, with the model card and the held-out loss of every kind of text.
+chapter of a held-out novel was trained on) and writes one stream of tokens, one pass over the text, that every size
+reads in the same order. `train` reads the stream once under a cosine schedule and goes on from its last checkpoint
+after a stop. To have a usable model before the pass is over, `train --until TOKENS` stops there and `cool` anneals a
+copy of that checkpoint; the checkpoint itself stays as it is. `export` writes float16 safetensors, config and tokenizer
+as a standard Hugging Face folder, with the held-out loss of every kind of text.
 
 TEXTS is a folder with natural_lang, programming_lang, latex and english_prose as .jsonl.zst (fields text, label,
 source) and ewt/*.conllu.zst. Only text that may be redistributed is read (see KINDS).
@@ -21,6 +23,7 @@ import io
 import json
 import logging
 import math
+import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,7 +38,7 @@ from torch.nn.functional import cross_entropy
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 log = logging.getLogger("train_demo_suite")
 
@@ -75,7 +78,9 @@ SIZES = {
     "4.7m": Size(6, 256, 8, 2e-3),
 }
 TOKENS_PER_STEP = 2048
-EVALUATIONS = 5  # points of the held-out curve
+EVALUATE_AT = (125_000, 250_000, 500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000, 16_000_000)  # and at the end
+HELD_OUT_SHARE = 1 / 12  # of the source files of each kind, at least one
+HELD_OUT_DOCUMENTS = 24  # of each kind are scored
 
 
 # ---------------------------------------------------------------- text
@@ -87,10 +92,17 @@ class Document:
     source: str
     text: str
 
-    @property
-    def held_out(self) -> bool:
-        """One source file in twelve is never trained on."""
-        return int(hashlib.sha256(self.source.encode()).hexdigest(), 16) % 12 == 0
+
+def held_out_sources(documents: list[Document]) -> frozenset[str]:
+    """One source file in twelve of each kind, chosen by the hash of its name; none of them is ever trained on."""
+    by_kind: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    for document in documents:
+        by_kind[document.kind].add(document.source)
+    chosen = set[str]()
+    for sources in by_kind.values():
+        ordered = sorted(sources, key=lambda source: hashlib.sha256(source.encode()).hexdigest())
+        chosen.update(ordered[: max(1, round(HELD_OUT_SHARE * len(ordered)))])
+    return frozenset(chosen)
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -171,47 +183,47 @@ def interleave(encoded: dict[str, list[list[int]]], end: int, length: int) -> np
     return stream
 
 
-def prepare(data: Path, work: Path, length: int) -> None:
+def prepare(data: Path, work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(SEED)
     documents = [d for d in read_documents(data) if d.text.strip()]
-    training = [d for d in documents if not d.held_out]
+    held_out = held_out_sources(documents)
+    training = [d for d in documents if d.source not in held_out]
     tokenizer = train_tokenizer(training, generator)
     end = tokenizer.token_to_id(END_OF_TEXT)
     encoded: dict[str, list[list[int]]] = {kind: [] for kind in KINDS}
     order = generator.permutation(len(training))
     for encoding, index in zip(tokenizer.encode_batch([training[i].text for i in order]), order, strict=True):
         encoded[training[index].kind].append(encoding.ids)
+    length = sum(len(ids) + 1 for rows in encoded.values() for ids in rows)  # one pass, end-of-text tokens included
     np.save(work / "stream.npy", interleave(encoded, end, length))
     tokenizer.save(str(work / "tokenizer.json"))
-    save_held_out(documents, tokenizer, work, generator)
+    (work / "held_out_sources.json").write_text(json.dumps(sorted(held_out), indent=0))
+    save_held_out([d for d in documents if d.source in held_out], tokenizer, work, generator)
     sizes = {
         kind: {
             "documents": len(rows),
             "tokens": sum(map(len, rows)),
             "share_of_training": KINDS[kind],
-            "passes": round(length * KINDS[kind] / max(1, sum(map(len, rows))), 2),
+            "passes": round(length * KINDS[kind] / sum(map(len, rows)), 2),
         }
         for kind, rows in encoded.items()
     }
     (work / "data.json").write_text(json.dumps({"tokens_in_stream": length, "kinds": sizes}, indent=1))
-    log.info("training documents %d, held out %d", len(training), len(documents) - len(training))
+    log.info("%d training documents, %d tokens; held out %d", len(training), length, len(documents) - len(training))
 
 
-def save_held_out(documents: list[Document], tokenizer: Tokenizer, work: Path, generator: np.random.Generator) -> None:
-    """At most 40 held-out documents a kind, cut to the context, with the bytes that their tokens stand for."""
+def save_held_out(held_out: list[Document], tokenizer: Tokenizer, work: Path, generator: np.random.Generator) -> None:
+    """Some held-out documents of each kind, cut to the context, with the bytes that their tokens stand for."""
     rows = list[dict[str, Any]]()
     count = dict.fromkeys(KINDS, 0)
-    for index in generator.permutation(len(documents)):
-        document = documents[index]
-        if document.held_out and count[document.kind] < 40:
+    for index in generator.permutation(len(held_out)):
+        document = held_out[index]
+        if count[document.kind] < HELD_OUT_DOCUMENTS:
             count[document.kind] += 1
             ids = tokenizer.encode(document.text).ids[: CONTEXT - 1]
             rows.append({"kind": document.kind, "ids": ids, "bytes": len(tokenizer.decode(ids).encode())})
     (work / "held_out.json").write_text(json.dumps(rows))
-    (work / "held_out_sources.json").write_text(
-        json.dumps(sorted({d.source for d in documents if d.held_out}), indent=0)
-    )
 
 
 # ---------------------------------------------------------------- training
@@ -243,11 +255,10 @@ def schedule(step: int, steps: int, peak: float) -> float:
     return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))))
 
 
-def batch_at(stream: np.ndarray, step: int, steps: int) -> torch.Tensor:
-    """2,048 tokens: eight rows of 256, and over the last fifth of training four rows of 512 (the full context)."""
-    start = step * TOKENS_PER_STEP % (len(stream) - TOKENS_PER_STEP)
-    tokens = stream[start : start + TOKENS_PER_STEP].astype(np.int64)
-    return torch.from_numpy(tokens.reshape(-1, CONTEXT if step >= 0.8 * steps else CONTEXT // 2))
+def batch_at(stream: np.ndarray, step: int, row: int) -> torch.Tensor:
+    """The next 2,048 tokens of the stream, in rows of `row` tokens."""
+    start = step * TOKENS_PER_STEP
+    return torch.from_numpy(stream[start : start + TOKENS_PER_STEP].astype(np.int64).reshape(-1, row))
 
 
 def next_token_loss(model: GPTNeoXForCausalLM, ids: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
@@ -300,21 +311,31 @@ def load_checkpoint(folder: Path, model: GPTNeoXForCausalLM, optimizer: torch.op
     return int(state["step"])
 
 
-def train(work: Path, name: str, tokens: int, device: str, checkpoint_every: int) -> None:
-    size, folder = SIZES[name], work / name
-    folder.mkdir(parents=True, exist_ok=True)
+def run_steps(
+    work: Path,
+    folder: Path,
+    size: Size,
+    steps: range,
+    plan: Callable[[int], tuple[float, int]],
+    device: str,
+    save_every: int,
+) -> None:
+    """Train over `steps` from the checkpoint in `folder`, and write its log and the next checkpoints there.
+
+    `plan` gives the learning rate and the row length of a step.
+    """
     stream = np.load(work / "stream.npy", mmap_mode="r")
-    steps = tokens // TOKENS_PER_STEP
     model = build_model(size).to(device)
     optimizer = optimizer_for(model, size.learning_rate)
-    first = load_checkpoint(folder, model, optimizer)
-    evaluate_at = {steps * (i + 1) // EVALUATIONS for i in range(EVALUATIONS)}
+    first = max(steps.start, load_checkpoint(folder, model, optimizer))
+    evaluate_at = {tokens // TOKENS_PER_STEP for tokens in EVALUATE_AT} | {steps.stop}
     running, started = float("nan"), time.monotonic()
     with (folder / "log.jsonl").open("a") as record:
-        for step in range(first, steps):
+        for step in range(first, steps.stop):
+            rate, row_length = plan(step)
             for group in optimizer.param_groups:
-                group["lr"] = schedule(step, steps, size.learning_rate)
-            loss = next_token_loss(model, batch_at(stream, step, steps).to(device))
+                group["lr"] = rate
+            loss = next_token_loss(model, batch_at(stream, step, row_length).to(device))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -330,17 +351,54 @@ def train(work: Path, name: str, tokens: int, device: str, checkpoint_every: int
                 record.write(json.dumps(row) + "\n")
                 record.flush()
                 log.info("%s", row)
-            if done % checkpoint_every == 0 or done == steps:
+            if done % save_every == 0 or done == steps.stop:
                 save_checkpoint(folder, model, optimizer, done)
+
+
+def steps_in_stream(work: Path) -> int:
+    return len(np.load(work / "stream.npy", mmap_mode="r")) // TOKENS_PER_STEP
+
+
+def train(work: Path, name: str, until: int | None, device: str, save_every: int) -> None:
+    """One pass over the stream, or its first `until` tokens, under a cosine schedule over the whole pass.
+
+    Rows hold 256 tokens, and over the last fifth of the pass 512, the full context.
+    """
+    folder, size, total = work / name, SIZES[name], steps_in_stream(work)
+    folder.mkdir(parents=True, exist_ok=True)
+    last = total if until is None else min(total, until // TOKENS_PER_STEP)
+
+    def plan(step: int) -> tuple[float, int]:
+        return schedule(step, total, size.learning_rate), CONTEXT if step >= 0.8 * total else CONTEXT // 2
+
+    run_steps(work, folder, size, range(last), plan, device, save_every)
+
+
+def cool(work: Path, name: str, tokens: int, device: str, save_every: int) -> None:
+    """Go on from a copy of the last checkpoint while the learning rate falls in a line to 2 % of its peak."""
+    folder, size = work / f"{name}-cooled", SIZES[name]
+    if not folder.exists():
+        shutil.copytree(work / name, folder)
+        (folder / "start.json").write_text(json.dumps(int(load_file(folder / "checkpoint.safetensors")["step"])))
+    start = int(json.loads((folder / "start.json").read_text()))
+    steps = tokens // TOKENS_PER_STEP
+    high = schedule(start, steps_in_stream(work), size.learning_rate)
+    low = 0.02 * size.learning_rate
+
+    def plan(step: int) -> tuple[float, int]:
+        return low + (high - low) * (1 - (step - start) / steps), CONTEXT
+
+    run_steps(work, folder, size, range(start, start + steps), plan, device, save_every)
 
 
 # ---------------------------------------------------------------- export
 
 
-def export(work: Path, name: str, out: Path) -> None:
+def export(work: Path, name: str, out: Path, cooled: bool) -> None:
     size, folder = SIZES[name], out / f"demo-{name}"
+    run = work / (f"{name}-cooled" if cooled else name)
     model = build_model(size)
-    step = load_checkpoint(work / name, model, optimizer_for(model, size.learning_rate))
+    step = load_checkpoint(run, model, optimizer_for(model, size.learning_rate))
     model.half().save_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_file=str(work / "tokenizer.json"),
@@ -350,7 +408,7 @@ def export(work: Path, name: str, out: Path) -> None:
         model_max_length=CONTEXT,
     )
     tokenizer.save_pretrained(folder)
-    lines = (work / name / "log.jsonl").read_text().splitlines()
+    lines = (run / "log.jsonl").read_text().splitlines()
     rows = list({row["step"]: row for row in map(json.loads, lines)}.values())  # a step done again counts once
     training = {
         "size": asdict(size),
@@ -358,6 +416,7 @@ def export(work: Path, name: str, out: Path) -> None:
         "steps": step,
         "tokens": step * TOKENS_PER_STEP,
         "tokens_per_step": TOKENS_PER_STEP,
+        "annealed_from_step": int(json.loads((run / "start.json").read_text())) if cooled else None,
         "data": json.loads((work / "data.json").read_text()),
         "held_out": [row for row in rows if "bits_per_byte" in row],
         "loss": [{k: row[k] for k in ("step", "loss")} for row in rows if row["step"] % 200 == 0],
@@ -370,29 +429,35 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("prepare", "train", "export"):
+    for name in ("prepare", "train", "cool", "export"):
         command = commands.add_parser(name)
         command.add_argument("--work", type=Path, required=True)
         if name == "prepare":
             command.add_argument("--data", type=Path, required=True)
-            command.add_argument("--tokens", type=int, default=25_000_000, help="length of the stream")
-        else:
-            command.add_argument("--size", choices=list(SIZES), required=True)
-        if name == "train":
-            command.add_argument("--tokens", type=int, required=True)
-            command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-            command.add_argument("--checkpoint-every", type=int, default=500, help="steps")
-            command.add_argument("--threads", type=int, default=torch.get_num_threads())
+            continue
+        command.add_argument("--size", choices=list(SIZES), required=True)
         if name == "export":
             command.add_argument("--out", type=Path, required=True)
+            command.add_argument("--cooled", action="store_true", help="the annealed copy rather than the run itself")
+            continue
+        command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+        command.add_argument("--checkpoint-every", type=int, default=500, help="steps")
+        command.add_argument("--threads", type=int, default=torch.get_num_threads())
+        if name == "train":
+            command.add_argument("--until", type=int, help="stop after this many tokens of the pass")
+        else:
+            command.add_argument("--tokens", type=int, default=1_000_000, help="length of the decay")
     given = parser.parse_args()
     if given.command == "prepare":
-        prepare(given.data, given.work, given.tokens)
-    elif given.command == "train":
-        torch.set_num_threads(given.threads)
-        train(given.work, given.size, given.tokens, given.device, given.checkpoint_every)
+        prepare(given.data, given.work)
+    elif given.command == "export":
+        export(given.work, given.size, given.out, given.cooled)
     else:
-        export(given.work, given.size, given.out)
+        torch.set_num_threads(given.threads)
+        if given.command == "train":
+            train(given.work, given.size, given.until, given.device, given.checkpoint_every)
+        else:
+            cool(given.work, given.size, given.tokens, given.device, given.checkpoint_every)
 
 
 if __name__ == "__main__":
