@@ -85,7 +85,7 @@ def expected(token_data, tiny_module):
     return rows
 
 
-def close(found, expected):
+def expect_close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
@@ -94,7 +94,7 @@ def test_neurons_are_the_models_own(architecture, padding, tiny_model, token_dat
     """In one large padded batch, on either side; the oracle runs each sequence alone."""
     acts = extract(tiny_model(architecture), token_data, dtype="float32", padding=padding, batch_tokens=10_000)
     for layer in (0, 1, 2):
-        close(acts.layer(layer)[:], expected(architecture, layer)["mlp"])
+        expect_close(acts.layer(layer)[:], expected(architecture, layer)["mlp"])
 
 
 @pytest.mark.parametrize("layer", [0, 1])
@@ -104,7 +104,7 @@ def test_other_sites(architecture, layer, tiny_model, token_data, expected):
     assert set(model.sites()) == set(oracle)
     for site, values in oracle.items():
         acts = extract(model, token_data, layers=layer, site=site, dtype="float32", batch_tokens=64)
-        close(acts.layer(layer)[:], values)
+        expect_close(acts.layer(layer)[:], values)
 
 
 @pytest.mark.parametrize("padding", ["right", "left"])
@@ -114,7 +114,7 @@ def test_one_by_one(architecture, padding, tiny_model, token_data):
     many = extract(model, token_data, site="residual", dtype="float32", padding=padding, batch_tokens=10_000)
     alone = extract(model, token_data, site="residual", dtype="float32", padding=padding, batch_tokens=1)
     for layer in many.layers:
-        close(many.layer(layer)[:], alone.layer(layer)[:])
+        expect_close(many.layer(layer)[:], alone.layer(layer)[:])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

@@ -77,7 +77,7 @@ def gpt2(w, config, tokens):
     return neurons
 
 
-def check(model, data, forward):
+def expect_same_neurons(model, data, forward):
     acts = extract(model, data, dtype="float32")
     passes = [forward(weights(model.module), model.module.config, tokens) for tokens in data.sequences]
     for layer in range(model.n_layers):
@@ -87,8 +87,8 @@ def check(model, data, forward):
 
 
 def test_gpt_neox(tiny_model, token_data):
-    check(tiny_model("gpt_neox"), token_data, gpt_neox)
+    expect_same_neurons(tiny_model("gpt_neox"), token_data, gpt_neox)
 
 
 def test_gpt2(tiny_model, token_data):
-    check(tiny_model("gpt2"), token_data, gpt2)
+    expect_same_neurons(tiny_model("gpt2"), token_data, gpt2)

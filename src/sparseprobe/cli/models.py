@@ -16,7 +16,7 @@ app.add_typer(models, name="models")
 
 @models.command(name="list")
 def list_models(context: typer.Context) -> None:
-    """The models that ship with the package; each folder holds a model card."""
+    """The models that ship with the package, and what they were made from; each folder holds a model card."""
     from sparseprobe.models import shipped_models
 
     show: Show = context.obj
@@ -24,7 +24,7 @@ def list_models(context: typer.Context) -> None:
 
 
 def _row(name: str) -> dict[str, Any]:
-    from sparseprobe.models import shipped_path
+    from sparseprobe.models import shipped_origin, shipped_path
 
     model, folder = sp.load_model(name, device="cpu"), shipped_path(name)
     files = [] if folder is None else [path for path in folder.iterdir() if path.is_file()]
@@ -36,6 +36,7 @@ def _row(name: str) -> dict[str, Any]:
         "parameters": model.n_parameters,
         "non_embedding": model.n_non_embedding,
         "bytes": sum(path.stat().st_size for path in files),
+        "origin": shipped_origin(name),
         "path": str(folder),
     }
 

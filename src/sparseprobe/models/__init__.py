@@ -6,7 +6,7 @@ from sparseprobe.models.layer import SITES, Layer, Site
 from sparseprobe.models.loading import load_model
 from sparseprobe.models.neuron import Neuron
 from sparseprobe.models.neuron_weights import NeuronWeights
-from sparseprobe.models.shipped import shipped_models, shipped_path
+from sparseprobe.models.shipped import shipped_models, shipped_origin, shipped_path
 
 __all__ = [
     "SITES",
@@ -20,5 +20,6 @@ __all__ = [
     "pad",
     "run_trunk",
     "shipped_models",
+    "shipped_origin",
     "shipped_path",
 ]

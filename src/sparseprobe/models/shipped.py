@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "demo" / "models"
@@ -23,3 +24,13 @@ def shipped_path(name: str) -> Path | None:
     True
     """
     return FOLDER / name if name in shipped_models() else None
+
+
+def shipped_origin(name: str) -> str:
+    """Where the shipped model `name` is from, in a few words; its card says the rest.
+
+    >>> shipped_origin("demo-4.7m").startswith("trained for sparseprobe")
+    True
+    """
+    training = json.loads((FOLDER / name / "training.json").read_text(encoding="utf-8"))
+    return f"trained for sparseprobe on {training['tokens'] / 1e6:.1f} M tokens of openly licensed text, see its README.md"
