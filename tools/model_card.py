@@ -1,14 +1,19 @@
-"""Write the model card of a demo model from the record of its training.
+"""Write the model cards of the demo suite, and the figure of its training, from the records of the training.
 
-python tools/model_card.py src/sparseprobe/demo/models/demo-4.7m
+    python tools/model_card.py src/sparseprobe/demo/models
+
+Every folder with a training.json gets a README.md; training.svg beside the folders shows held-out loss over tokens.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import matplotlib.pyplot as plt
 
 CARD = """---
 license: mit
@@ -20,24 +25,27 @@ pipeline_tag: text-generation
 
 A small GPT-NeoX-architecture language model ({n_layers} layers, d_model {d_model}, {n_neurons:,} neurons,
 {parameters:,} parameters, {non_embedding:,} of them outside the embeddings) that ships with sparseprobe, so that every
-part of it can be tried without a download. It is made for looking at neurons, not for writing text.
+part of it can be tried without a download. It is made for looking at neurons, not for writing text. The models of the
+suite ({suite}) have one tokenizer and read the same tokens in the same order.
 
-Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens: {steps:,} steps of {tokens_per_step:,}
-tokens, AdamW, peak learning rate {learning_rate}, cosine schedule, contexts of 256 and finally of 512 tokens. The
-tokenizer is a byte-level BPE of 4,096 tokens trained on the same text. Documents stand one after the other with
-`<|endoftext|>` between them; the tokenizer adds no token by itself.
+Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens, {share:.0%} of one pass over the text below:
+{steps:,} steps of {tokens_per_step:,} tokens, AdamW, peak learning rate {learning_rate}, {schedule}. The tokenizer is a
+byte-level BPE of 4,096 tokens trained on the same text. Documents stand one after the other with `<|endoftext|>`
+between them; the tokenizer adds no token by itself.
+
+![Held-out loss over tokens](../training.svg)
 
 ## Data and held-out loss
 
-Kinds of text are mixed by stated shares; one source file in twelve was held out and never trained on. "Passes" is how
-often the training part of a kind was read. Loss is on held-out documents of at most 511 tokens, in bits per byte (nan:
-no file of this kind was held out).
+Kinds of text are mixed by stated shares; one source file in twelve of each kind was held out and never trained on.
+"Passes" is how often the training part of a kind was read. Loss is on held-out documents of at most 511 tokens, in bits
+per byte.
 
-| kind | share | passes | bits per byte |
-|---|---|---|---|
+| kind | share | passes | {header} |
+|---|---|---|{rule}|
 {rows}
 
-Held-out loss during training (mean over kinds, bits per byte): {curve}.
+## Where the text is from
 
 | source | licence |
 |---|---|
@@ -54,39 +62,112 @@ Held-out loss during training (mean over kinds, bits per byte): {curve}.
 """
 
 
-def card(folder: Path) -> str:
-    training = json.loads((folder / "training.json").read_text())
-    config = json.loads((folder / "config.json").read_text())
-    last = training["held_out"][-1]["bits_per_byte"]
+@dataclass(frozen=True)
+class Trained:
+    """One model of the suite and the record of its training."""
+
+    name: str
+    config: dict[str, Any]
+    training: dict[str, Any]
+
+    @property
+    def last(self) -> dict[str, float]:
+        """Held-out bits per byte of each kind of text at the end."""
+        row: dict[str, float] = self.training["held_out"][-1]["bits_per_byte"]
+        return row
+
+    @property
+    def non_embedding(self) -> int:
+        """Parameters outside the embeddings."""
+        d_model, d_mlp, n_layers = (
+            self.config[name] for name in ("hidden_size", "intermediate_size", "num_hidden_layers")
+        )
+        block = 4 * d_model * d_model + 2 * d_model * d_mlp + 9 * d_model + d_mlp
+        return int(n_layers * block + 2 * d_model)
+
+
+def read_suite(folder: Path) -> list[Trained]:
+    """The models in a folder, from small to large."""
+    suite = [
+        Trained(
+            path.parent.name,
+            json.loads((path.parent / "config.json").read_text()),
+            json.loads(path.read_text()),
+        )
+        for path in folder.glob("*/training.json")
+    ]
+    return sorted(suite, key=lambda one: one.non_embedding)
+
+
+def card(one: Trained, suite: list[Trained]) -> str:
+    """The README.md of one model."""
+    config, training = one.config, one.training
     read = training["tokens"] / training["data"]["tokens_in_stream"]
     rows = [
-        f"| {kind} | {row['share_of_training']:.1%} | {row['passes'] * read:.1f} | {last.get(kind, float('nan')):.3f} |"
+        f"| {kind} | {row['share_of_training']:.1%} | {row['passes'] * read:.1f} | "
+        + " | ".join(f"{other.last[kind]:.3f}" for other in suite)
+        + " |"
         for kind, row in training["data"]["kinds"].items()
     ]
-    d_model, d_mlp, n_layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
-    embeddings = 2 * config["vocab_size"] * d_model
-    block = 4 * d_model * d_model + 2 * d_model * d_mlp + 9 * d_model + d_mlp
+    rows.append("| mean over kinds | | | " + " | ".join(f"{mean(other.last):.3f}" for other in suite) + " |")
+    d_model, n_layers = config["hidden_size"], config["num_hidden_layers"]
     return CARD.format(
-        name=folder.name,
+        name=one.name,
+        suite=", ".join(other.name for other in suite),
         n_layers=n_layers,
         d_model=d_model,
-        n_neurons=n_layers * d_mlp,
-        parameters=embeddings + n_layers * block + 2 * d_model,
-        non_embedding=n_layers * block + 2 * d_model,
+        n_neurons=n_layers * config["intermediate_size"],
+        parameters=2 * config["vocab_size"] * d_model + one.non_embedding,
+        non_embedding=one.non_embedding,
         learning_rate=training["size"]["learning_rate"],
+        share=read,
+        schedule=schedule(training),
+        header=" | ".join(other.name for other in suite),
+        rule="|".join("---" for _ in suite),
         rows="\n".join(rows),
-        curve=", ".join(_point(row) for row in training["held_out"]),
         **{name: training[name] for name in ("seed", "tokens", "steps", "tokens_per_step")},
     )
 
 
-def _point(row: dict[str, Any]) -> str:
-    values = row["bits_per_byte"].values()
-    return f"{sum(values) / len(values):.3f} after {row['tokens'] / 1e6:.1f} M tokens"
+def schedule(training: dict[str, Any]) -> str:
+    """What the learning rate did."""
+    cosine = "cosine schedule, rows of 256 tokens and at last of 512"
+    start = training["annealed_from_step"]
+    if start is None:
+        return cosine
+    return f"{cosine}; from step {start:,} on it fell in a line to 2 % of its peak, so that the pass could end early"
+
+
+def mean(bits_per_byte: dict[str, float]) -> float:
+    """The mean over kinds of text."""
+    return sum(bits_per_byte.values()) / len(bits_per_byte)
+
+
+def figure(suite: list[Trained], path: Path) -> None:
+    """Held-out loss over training tokens, a line for each model: mean over kinds, and its range over kinds."""
+    plt.rcParams |= {"svg.hashsalt": "sparseprobe", "font.size": 9, "svg.fonttype": "none"}
+    drawing, axes = plt.subplots(figsize=(5.2, 3.2), layout="constrained")
+    colours = plt.colormaps["viridis"]
+    for number, one in enumerate(suite):
+        curve = one.training["held_out"]
+        tokens = [row["tokens"] / 1e6 for row in curve]
+        values = [mean(row["bits_per_byte"]) for row in curve]
+        colour = colours(0.85 * (1 - number / max(1, len(suite) - 1)))
+        axes.plot(tokens, values, color=colour, marker="o", markersize=3, linewidth=1.4, label=one.name)
+        axes.annotate(f"{values[-1]:.2f}", (tokens[-1], values[-1]), (4, -3), textcoords="offset points", color=colour)
+    axes.set(xscale="log", xlabel="training tokens (millions)", ylabel="held-out loss (bits per byte)")
+    axes.set_xlim(right=1.35 * max(row["tokens"] / 1e6 for one in suite for row in one.training["held_out"]))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    drawing.savefig(path, metadata={"Date": None})
+    plt.close(drawing)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    (folder / "README.md").write_text(card(folder))
+    trained = read_suite(folder)
+    for one in trained:
+        (folder / one.name / "README.md").write_text(card(one, trained))
+    figure(trained, folder / "training.svg")

@@ -33,4 +33,4 @@ def shipped_origin(name: str) -> str:
     True
     """
     training = json.loads((FOLDER / name / "training.json").read_text(encoding="utf-8"))
-    return f"trained for sparseprobe on {training['tokens'] / 1e6:.1f} M tokens of openly licensed text, see its README.md"
+    return f"trained for sparseprobe: {training['tokens'] / 1e6:.1f} M tokens"
