@@ -1,12 +1,13 @@
 """A model is loaded as it was saved, and each way in which that fails is one sentence."""
 
+import huggingface_hub
 import pytest
 import torch
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from sparseprobe.errors import DataError, InputError, UnknownNameError, UnsupportedModelError
-from sparseprobe.models import load_model, loading, shipped_models
+from sparseprobe.models import checkpoint_folder, load_model, loading, shipped_models
 
 
 @pytest.fixture
@@ -132,3 +133,18 @@ def test_shipped_models_load(name):
     assert model.name == name
     assert model.tokenizer is not None
     assert model.n_layers > 0
+
+
+@pytest.mark.usefixtures("no_hub")
+def test_the_files_of_a_hub_model_are_found_in_the_cache_without_a_network(tmp_path, monkeypatch):
+    """As huggingface_hub lays them out: models--OWNER--NAME/refs/main names a folder under snapshots."""
+    repository = tmp_path / "models--someone--tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("abc123")
+    snapshot = repository / "snapshots" / "abc123"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    assert checkpoint_folder("someone/tiny") == snapshot
+    with pytest.raises(InputError, match="unknown model 'someone/other'"):
+        checkpoint_folder("someone/other")

@@ -3,7 +3,7 @@
 from sparseprobe.models.forward_pass import Batch, pad, run_trunk
 from sparseprobe.models.language_model import LanguageModel
 from sparseprobe.models.layer import SITES, Layer, Site
-from sparseprobe.models.loading import load_model
+from sparseprobe.models.loading import checkpoint_folder, load_model
 from sparseprobe.models.neuron import Neuron
 from sparseprobe.models.neuron_weights import NeuronWeights
 from sparseprobe.models.shipped import shipped_models, shipped_origin, shipped_path
@@ -16,6 +16,7 @@ __all__ = [
     "Neuron",
     "NeuronWeights",
     "Site",
+    "checkpoint_folder",
     "load_model",
     "pad",
     "run_trunk",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -75,6 +75,26 @@ def load_model(
         tokenizer = _tokenizer(source, options)
     module.to(place)  # type: ignore[arg-type] # the stubs of transformers know no devices
     return LanguageModel.from_module(module, tokenizer=tokenizer, name=name)
+
+
+def checkpoint_folder(name_or_path: str | Path) -> Path:
+    """The folder with the config and the safetensors files of a model; from the hub they are downloaded, not loaded.
+
+    Raises `InputError` if there is no such model.
+
+    >>> checkpoint_folder("demo-4.7m").name
+    'demo-4.7m'
+    """
+    name = str(name_or_path)
+    source = str(shipped_path(name) or name)
+    _require_folder_or_hub_name(name, source)
+    if Path(source).is_dir():
+        return Path(source)
+    wanted: dict[str, Any] = {"allow_patterns": ["*.json", "*.safetensors"], "local_files_only": not _reach_hub(name)}
+    try:
+        return Path(snapshot_download(name, **wanted))
+    except (OSError, ValueError, HFValidationError) as error:
+        raise _cannot_load(name, source, error) from error
 
 
 def _device(device: str | torch.device | None) -> torch.device:

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from sparseprobe.errors import DataError, InputError
-from sparseprobe.models import LanguageModel, NeuronWeights, shipped_path
+from sparseprobe.errors import DataError
+from sparseprobe.models import LanguageModel, NeuronWeights, checkpoint_folder
 from sparseprobe.models.anatomy import projection_widths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -48,16 +48,12 @@ class Checkpoint:
 
     @classmethod
     def open(cls, name_or_folder: str | Path, *, neurons_per_block: int = NEURONS_PER_BLOCK) -> Checkpoint:
-        """Find the neurons of a shipped model or a local folder.
+        """Find the neurons of a shipped model, a local folder, or a model of the hub, which is downloaded first.
 
-        Raises `InputError` if there is no such folder, `DataError` if it holds no safetensors or other weights than its
+        Raises `InputError` if there is no such model, `DataError` if it holds no safetensors or other weights than its
         config says, `UnsupportedModelError` if its neurons cannot be found.
         """
-        folder = Path(shipped_path(str(name_or_folder)) or name_or_folder)
-        if not (folder / "config.json").is_file():
-            raise InputError(
-                f"no checkpoint at {name_or_folder}: give a shipped model or a Hugging Face folder with config.json"
-            )
+        folder = checkpoint_folder(name_or_folder)
         files = _files(folder)
         config = AutoConfig.from_pretrained(folder)
         n_layers = int(config.num_hidden_layers)

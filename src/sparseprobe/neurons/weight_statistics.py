@@ -33,7 +33,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 def weight_statistics(
     model: LanguageModel | Checkpoint | str | Path, *, neurons_per_block: int = NEURONS_PER_BLOCK
 ) -> pd.DataFrame:
-    """One row for each neuron of a loaded model, or of a folder of safetensors, which is read in small portions.
+    """One row for each neuron of a loaded model, or of a named one, whose safetensors are read in small portions.
 
     Columns are those of `sparseprobe.neurons.schema.WEIGHTS`; what a model does not have (biases, gates) is NaN.
 
