@@ -25,19 +25,30 @@ TABLES = (
     ),
     ("tables/neurons.parquet", "One row for each feature, layer and kept neuron, read alone.", experiments.NEURONS),
     ("tables/ablation.parquet", "One row for each set of neurons, feature and label.", neurons.ABLATION),
-    ("dense", "One row for each feature and layer: a probe on all neurons.", experiments.DENSE),
-    ("pruning", "One row for each step of taking the best neuron away.", experiments.PRUNING),
-    ("baselines", "Real labels, permuted labels, random neurons and random directions.", experiments.BASELINES),
+    ("tables/dense.parquet", "One row for each feature and layer: a probe on all neurons.", experiments.DENSE),
+    ("tables/pruning.parquet", "One row for each step of taking the best neuron away.", experiments.PRUNING),
+    (
+        "tables/baselines.parquet",
+        "Real labels, permuted labels, random neurons and random directions, one row for each trial.",
+        experiments.BASELINES,
+    ),
+    ("tables/regression.parquet", "One row for each continuous feature, layer and k.", experiments.REGRESSION),
+    ("tables/stability.parquet", "How often a neuron is chosen over resamples.", experiments.STABILITY),
+    ("tables/significance.parquet", "Which neurons are more than luck.", experiments.SIGNIFICANCE),
     ("compare_on_planted", "How much of a planted support each selection finds.", experiments.PLANTED),
-    ("regression", "Continuous features.", experiments.REGRESSION),
-    ("selection_stability", "How often a neuron is chosen over resamples.", experiments.STABILITY),
-    ("neuron_significance", "Which neurons are more than luck.", experiments.SIGNIFICANCE),
+    ("specificity", "Whether ablated neurons matter for a feature in particular.", neurons.SPECIFICITY),
 )
+
+INTRODUCTION = """# Tables
+
+A score without a suffix is on test examples. Tables are Parquet; in Python, DataFrames. `tables/NAME.parquet` is what
+`sparseprobe run --experiments NAME` writes into its folder; `comparison` has the columns of `sweep`.
+"""
 
 
 def page() -> str:
     """The whole page."""
-    parts = ["# Tables\n\nA score without a suffix is on test examples. Tables are Parquet; in Python, DataFrames.\n"]
+    parts = [INTRODUCTION]
     parts += [f"## {title}\n\n{sentence}\n\n{_rows(columns)}" for title, sentence, columns in TABLES]
     return "\n".join(parts)
 
