@@ -43,6 +43,19 @@ def test_what_was_decided_is_recorded(tokenizer: Tokenizer, tmp_path: Path) -> N
     assert load_dataset("natural_language", source=TEXTS, tokenizer=tokenizer, seed=4).hash() != data.hash()
 
 
+def test_shipped_texts_stand_beside_others(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, TEXTS)), encoding="utf-8")
+    shipped = load_dataset("natural_language", tokenizer=tokenizer)
+    named = load_dataset("natural_language", source="shipped", tokenizer=tokenizer)
+    both = load_dataset("natural_language", source=[path, "shipped"], tokenizer=tokenizer)
+    assert named.hash() == shipped.hash()
+    assert both.n_examples == shipped.n_examples + len(TEXTS)
+    assert both.settings["source"] == [str(path), "shipped"]
+    positive = both.examples["group"][both.labels["fr"] == 1]
+    assert {f"f{number}" for number in range(6)} < set(positive)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "error", "message"),
     [

@@ -117,6 +117,26 @@ def test_what_cannot_be_read_is_said_with_its_place(name: str, content: bytes, m
         list(read_records(tmp_path / name))
 
 
+def test_several_sources_are_read_as_one_in_their_order(tmp_path: Path) -> None:
+    several = [write(tmp_path / "a.jsonl"), pd.DataFrame(RECORDS[:1]), {"text": "last"}, str(write(tmp_path / "b.csv"))]
+    found = [record["text"] for _, record in read_records(several)]
+    texts = [record["text"] for record in RECORDS]
+    assert found == [*texts, texts[0], "last", *texts]
+    with pytest.raises(DataError, match="there is no file or folder"):
+        list(read_records([tmp_path / "a.jsonl", tmp_path / "c.jsonl"]))
+    with pytest.raises(DataError, match="record 2 is a int; give dictionaries, paths or tables"):
+        list(read_records([{"text": "a"}, 3]))
+
+
+def test_the_text_is_the_column_text_or_prompt_or_the_one_that_is_named() -> None:
+    record = {"text": "a", "prompt": "b", "body": "c"}
+    assert [item.text for item in TextReader([record]).read()] == ["a"]
+    assert [item.text for item in TextReader([{"prompt": "b"}]).read()] == ["b"]
+    assert [item.text for item in TextReader([record], "body").read()] == ["c"]
+    with pytest.raises(DataError, match="record 1 has no column 'text'; its columns are: body"):
+        list(TextReader([{"body": "c"}]).read())
+
+
 def test_no_such_file_and_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file or folder"):
         list(read_records(tmp_path / "none.jsonl"))

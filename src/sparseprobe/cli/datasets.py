@@ -41,7 +41,8 @@ def build_dataset(
     tokenizer: Annotated[str, typer.Option(help="The model's: hub id, folder, or shipped model.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     source: Annotated[
-        Path | None, typer.Option(help="JSONL, CSV or Parquet (also .gz, .zst), a folder, a saved HF dataset.")
+        list[str] | None,
+        typer.Option(help="JSONL, CSV or Parquet (also .gz, .zst), a folder, an HF dataset, or `shipped`; repeatable."),
     ] = None,
     preset: Annotated[str, typer.Option(help="default or paper")] = "default",
     seed: Annotated[int, typer.Option(help="Seed of the split and of every draw.")] = 0,
@@ -65,7 +66,8 @@ def build_dataset(
     given = {name: value for name, value in columns.items() if value is not None} | _settings(settings or [])
     from sparseprobe.datasets import build
 
-    data = build(name, source, tokenizer, preset=preset, seed=seed, bos=bos, **given)  # type: ignore[arg-type]
+    sources = source[0] if source and len(source) == 1 else source or None
+    data = build(name, sources, tokenizer, preset=preset, seed=seed, bos=bos, **given)  # type: ignore[arg-type]
     data.save(out)
     show.rows(_features(data), title=str(out))
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from sparseprobe.datasets.tokenising import EncodedText
 
-WHITE_SPACE = np.array([code for code in range(0x3001) if chr(code).isspace()], dtype=np.uint32)
+SOLID = np.ones(0x110000, dtype=bool)
+"""Whether a character is no white space, by its code point (all white space is below U+3001)."""
+SOLID[[code for code in range(0x3001) if chr(code).isspace()]] = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +82,10 @@ def _solid_neighbours(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each place in the text: the next character that is not white space, and the end of the last one before it."""
     codes = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
     places = np.arange(len(codes) + 1)
-    solid = ~np.isin(codes, WHITE_SPACE)
-    after = np.append(np.where(solid, places[:-1], len(codes)), len(codes))
-    before = np.insert(np.where(solid, places[1:], 0), 0, 0)
+    solid = SOLID[codes]
+    after, before = np.full(len(places), len(codes)), np.zeros(len(places), dtype=np.int64)
+    after[:-1][solid] = places[:-1][solid]
+    before[1:][solid] = places[1:][solid]
     return np.minimum.accumulate(after[::-1])[::-1], np.maximum.accumulate(before)
 
 

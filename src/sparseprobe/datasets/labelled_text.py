@@ -1,7 +1,8 @@
 """A text with what is known of it: the record that every collection starts from.
 
-The document decides the group, and so the split: no text of one document is ever on both sides. It is the column
-`document`, else `source`, else `group`, or the column the user names; a record without any is a document of its own.
+The text is the column `text`, else `prompt`, or the column the user names. The document decides the group, and so the
+split: no text of one document is ever on both sides. It is the column `document`, else `source`, else `group`, or the
+column the user names; a record without any is a document of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sparseprobe.datasets.readers import Source
 
+TEXT_COLUMNS = ("text", "prompt")
 DOCUMENT_COLUMNS = ("document", "source", "group")
 
 
@@ -52,8 +54,8 @@ class TextReader:
 
     source: Source
     """A path, a DataFrame, or records; see `readers`."""
-    text_column: str = "text"
-    """Where the text is: a text, or a list of words, which are joined with spaces."""
+    text_column: str | None = None
+    """Where the text is (a text, or a list of words, which are joined with spaces); None: the first of TEXT_COLUMNS."""
     document_column: str | None = None
     """Where the document's name is; None: the first of DOCUMENT_COLUMNS that a record has."""
     count: int = field(default=0, init=False)
@@ -69,19 +71,17 @@ class TextReader:
 
     def read(self, *, required: Sequence[str] = ()) -> Iterator[LabelledText]:
         """Stream the texts; DataError where a column that is needed is missing, or the text is no text."""
-        needed = [self.text_column, *required, *([self.document_column] if self.document_column else [])]
         names = (self.document_column,) if self.document_column else DOCUMENT_COLUMNS
         for where, record in read_records(self.source):
-            for column in needed:
+            text_column = self.text_column or next((name for name in TEXT_COLUMNS if name in record), TEXT_COLUMNS[0])
+            for column in (text_column, *required, *([self.document_column] if self.document_column else [])):
                 if column not in record:
                     raise DataError(f"{where} has no column {column!r}; its columns are: {', '.join(map(str, record))}")
-            text = record[self.text_column]
+            text = record[text_column]
             if isinstance(text, list | np.ndarray) and all(isinstance(word, str) for word in text):
                 text = " ".join(text)
             if not isinstance(text, str):
-                raise DataError(
-                    f"{where}: the column {self.text_column!r} holds {text!r}, not a text; name the text column"
-                )
+                raise DataError(f"{where}: the column {text_column!r} holds {text!r}, not a text; name the text column")
             document = next(
                 (str(record[name]) for name in names if record.get(name) is not None), f"record {self.count}"
             )

@@ -7,13 +7,15 @@ hash of the source's texts, what was left out and how often. Cost: that of token
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparseprobe.datasets.candidates import assemble
 from sparseprobe.datasets.collections import COLLECTIONS
-from sparseprobe.datasets.collections.collection import Request
+from sparseprobe.datasets.collections.collection import Collection, Request
 from sparseprobe.datasets.dataset_folder import is_dataset
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from sparseprobe.datasets.tokenizer_record import AnyTokenizer, BosPolicy, TokenizerRecord
 
     AnyTokenizerOrName = str | Path | AnyTokenizer | TokenizerRecord
+
+SHIPPED = "shipped"
+"""The word for the texts that come with a collection."""
 
 
 def load_dataset(
@@ -41,7 +46,8 @@ def load_dataset(
     """Load a saved dataset, or build a collection by its name.
 
     `tokenizer`: an object, a shipped model's name, a folder or a hub id; with a saved folder it is only compared.
-    `source`: a file, a folder, a DataFrame or records (None: the texts that are shipped with the collection).
+    `source`: a file, a folder, a DataFrame or records, or a list of several; in a list, "shipped" stands for the texts
+    that are shipped with the collection, which are also what None means.
     `bos`: "tokenizer" (what it adds itself), "none" or "add". `settings`: those of the collection's preset.
 
     Raises UnknownNameError for a name, preset or setting that is not known, DataError for a source that cannot be
@@ -88,7 +94,7 @@ def build(
         raise UnknownNameError("collection", name, COLLECTIONS)
     collection = COLLECTIONS[name]
     resolved = collection.resolve(preset, settings)
-    texts = collection.shipped_texts() if source is None else source
+    texts = _with_shipped(collection, source)
     record = load_tokenizer(tokenizer, bos=bos)
     request = Request(texts, TextEncoder(record), resolved)
     candidates = collection.find(request)
@@ -125,6 +131,16 @@ def list_collections() -> list[dict[str, Any]]:
     ]
 
 
+def _with_shipped(collection: Collection, source: Source | None) -> Source:
+    """The source, with the collection's shipped texts where the word for them stands."""
+    if source is None or (isinstance(source, str) and source == SHIPPED):
+        return collection.shipped_texts()
+    if not isinstance(source, list | tuple):
+        return source
+    each = [collection.shipped_texts() if isinstance(one, str) and one == SHIPPED else [one] for one in source]
+    return list(chain.from_iterable(each))
+
+
 def _recorded(value: Any) -> Any:
     """A setting as JSON can hold it: functions and tables by their names."""
     if isinstance(value, dict):
@@ -136,7 +152,9 @@ def _recorded(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool) else _describe(value)
 
 
-def _describe(source: Source | None) -> str:
+def _describe(source: Source | None) -> str | list[str]:
     if source is None:
-        return "shipped texts"
+        return SHIPPED
+    if isinstance(source, list | tuple) and not any(isinstance(one, Mapping) for one in source):
+        return [str(_describe(one)) for one in source]
     return str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else type(source).__name__

@@ -9,7 +9,8 @@
     a folder of folders      a folder per label, a text or source file per record: {"text", "label", "document"}
     a folder of files        all of them, in the order of their names
 
-Tables in memory (a DataFrame, or any iterable of dictionaries) are taken as they are. Text is UTF-8.
+Tables in memory (a DataFrame, or any iterable of dictionaries) are taken as they are; a list of sources is read as
+one, in its order. Text is UTF-8.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import gzip
 import io
 import json
 import zlib
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -31,11 +33,12 @@ import zstandard
 from sparseprobe.errors import DataError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from os import PathLike
 
     Record = Mapping[str, Any]
-    Source = str | PathLike[str] | pd.DataFrame | Iterable[Record]
+    OneSource = str | PathLike[str] | pd.DataFrame
+    Source = OneSource | Iterable[Record | OneSource]
 
 PARQUET_ROWS = 4096
 COMPRESSION = (".gz", ".zst")
@@ -49,6 +52,9 @@ def read_records(source: Source) -> Iterator[tuple[str, Record]]:
 
     >>> list(read_records([{"text": "bonjour", "label": "fr"}]))
     [('record 1', {'text': 'bonjour', 'label': 'fr'})]
+    >>> both = [pd.DataFrame({"text": ["un"]}), pd.DataFrame({"text": ["deux"]})]
+    >>> [record["text"] for _, record in read_records(both)]
+    ['un', 'deux']
     """
     rows: Iterator[tuple[str, Record]]
     if isinstance(source, pd.DataFrame):
@@ -57,12 +63,23 @@ def read_records(source: Source) -> Iterator[tuple[str, Record]]:
     elif isinstance(source, str) or hasattr(source, "__fspath__"):
         rows = _read_path(Path(cast("str", source)))
     else:
-        rows = ((f"record {number}", record) for number, record in enumerate(source, start=1))
+        rows = _read_each(source)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{_name(source)} is empty: no record in it; give a file with at least one")
     yield first
     yield from rows
+
+
+def _read_each(source: Iterable[Record | OneSource]) -> Iterator[tuple[str, Record]]:
+    """The records of a list, and those of each source in it."""
+    for number, one in enumerate(source, start=1):
+        if isinstance(one, Mapping):
+            yield f"record {number}", one
+        elif isinstance(one, str | pd.DataFrame) or hasattr(one, "__fspath__"):
+            yield from read_records(one)
+        else:
+            raise DataError(f"record {number} is a {type(one).__name__}; give dictionaries, paths or tables")
 
 
 def _name(source: Source) -> str:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from sparseprobe.datasets import ProbingDataset, load_dataset
-from sparseprobe.datasets.collections.collection import TEXTS
 from sparseprobe.datasets.collections.latex import LATEX, MIRRORS, label_tokens
 from sparseprobe.datasets.latex_marks import MARKS
 from sparseprobe.datasets.readers import read_records
@@ -72,8 +71,7 @@ def test_texts_that_are_too_short_are_said() -> None:
 def test_real_sections_with_the_openings_that_they_lack(shared_data: Path) -> None:
     real = [record for _, record in read_records(shared_data / "latex.jsonl.zst")]
     wanted = [record for record in real if "\\frac" in record["text"] or "\\cite" in record["text"]][:40]
-    openings = [record for _, record in read_records(TEXTS / "latex")]
-    data = load_dataset("latex", source=[*wanted, *openings], tokenizer="demo-4.7m")
+    data = load_dataset("latex", source=[*wanted, "shipped"], tokenizer="demo-4.7m")
     assert data.features["name"].tolist() == list(MARKS)
     shares = (data.labels["in_inline_math"] == 1).sum() / (data.labels["in_inline_math"] != -1).sum()
     assert 0.24 < shares < 0.6

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sparseprobe.datasets import ProbingDataset, load_dataset
-from sparseprobe.datasets.collections.collection import TEXTS
-from sparseprobe.datasets.collections.people import FEATURES, one_class
+from sparseprobe.datasets.collections.people import FEATURES
+from sparseprobe.datasets.collections.person_properties import one_class
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import DataError
 
@@ -97,6 +97,29 @@ def test_a_table_without_names_or_matches_is_said(tokenizer: Tokenizer) -> None:
         load_dataset("people", source=[{"text": "a"}], tokenizer=tokenizer, table=TABLE)
 
 
+def test_records_of_one_property_each(tokenizer: Tokenizer) -> None:
+    """A property of classes has a feature a class, one of truth values a feature, one of the paper's its own two."""
+    records = [
+        {"prompt": f"it is {name}", "surname": name.split()[-1], "feature": feature, "label": label}
+        for number, name in enumerate(NAMES)
+        for feature, label in (("team", "red" if number % 2 else "blue"), ("is_tall", number % 3), ("is_alive", "True"))
+        if label != 2
+    ]
+    records.append({"prompt": "it is Zed", "surname": "Zed", "feature": "is_alive", "label": "False"})
+    data = load_dataset("people", source=records, tokenizer=tokenizer, min_positives=1, split_by="example")
+    assert data.features["name"].tolist() == ["is_alive=true", "is_alive=false", "team=blue", "team=red", "is_tall"]
+    labels = data.labels
+    assert len(data.labels) == len(records)
+    assert ((labels["team=red"] == 1) == (labels["team=blue"] == 0)).all()
+    assert ((labels["is_alive=true"] == 1) == (labels["is_alive=false"] == 0)).all()
+    wanted = {(record["surname"], record["label"]) for record in records if record["feature"] == "is_tall"}
+    tall = data.examples.assign(label=labels["is_tall"])[labels["is_tall"] != -1]
+    assert set(zip(tall["group"], tall["label"], strict=True)) == wanted
+    assert (
+        (labels != -1).sum(axis=1) == [2 if "team" in r["feature"] or "alive" in r["feature"] else 1 for r in records]
+    ).all()
+
+
 def from_web(record: dict[str, Any]) -> dict[str, Any] | None:
     """A record of the real texts with its label as a property."""
     sports = {"football": "American football"}
@@ -116,8 +139,8 @@ def from_web(record: dict[str, Any]) -> dict[str, Any] | None:
 @pytest.mark.shared_data
 def test_people_of_the_web_and_the_sports_that_they_lack(shared_data: Path) -> None:
     real = [kept for _, record in read_records(shared_data / "people.jsonl.zst") if (kept := from_web(dict(record)))]
-    shipped = [dict(record) for _, record in read_records(TEXTS / "people")]
-    data = load_dataset("people", source=[*real[::4], *shipped], tokenizer="demo-4.7m")
+    data = load_dataset("people", source=[*real[::4], "shipped"], tokenizer="demo-4.7m")
     assert len(data.features) == 17
     assert data.n_examples > 1500
-    assert data.examples.groupby("group").size().max() <= 5
+    known = data.labels != -1
+    assert max(known[name].groupby(data.examples["group"]).sum().max() for name in known) <= 5

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sparseprobe import demo
 from sparseprobe.datasets.labelled_text import TextReader
-from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 TEXTS = Path(demo.__file__).parent / "texts"
 
 COMMON: Mapping[str, Any] = {
-    "text_column": "text",  # where the text is
+    "text_column": None,  # where the text is; None: text, or prompt
     "document_column": None,  # where the document's name is; None: document, source or group, else each record its own
     "split_by": "group",  # "group": 60/20/20 by document, stratified; "example": the paper's 70/30
     "n_examples": None,  # draw at most so many examples a feature
@@ -116,10 +114,8 @@ class Collection:
         """Whether texts for this collection come with the package."""
         return bool(self.texts) and all((TEXTS / name).exists() for name in self.texts)
 
-    def shipped_texts(self) -> Source:
-        """The texts that come with the package; InputError where there are none for this collection."""
+    def shipped_texts(self) -> list[Path]:
+        """Where the texts are that come with the package; InputError where there are none for this collection."""
         if not self.has_shipped_texts():
             raise InputError(f"no texts are shipped for {self.name}; give a source: a file or folder of texts")
-        if len(self.texts) == 1:
-            return TEXTS / self.texts[0]
-        return chain.from_iterable((record for _, record in read_records(TEXTS / name)) for name in self.texts)
+        return [TEXTS / name for name in self.texts]

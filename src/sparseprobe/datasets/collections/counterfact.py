@@ -63,7 +63,7 @@ def _listed(value: Any) -> list[str]:
     return [str(one).strip() for one in several if one is not None and str(one).strip()]
 
 
-_SETTINGS = {"text_column": "prompt", "context": 128}
+_SETTINGS = {"context": 128}
 
 COUNTERFACT = Collection(
     name="counterfact",

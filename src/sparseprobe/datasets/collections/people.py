@@ -4,10 +4,12 @@ Paper (arXiv 2305.01610, appendix on feature datasets): names of Wikidata found 
 tokens of context, the maximum over the tokens of the surname, 3,000 to 10,000 examples, the best-known names first, a
 limited number of repeats of a name, and only names with one class of the property.
 
-Two shapes of source. Without `table`, a record is a text with its `name` (and, if they are known, `surname`,
-`target_start`, `target_end`) and a column for each property. With `table` (a file or records of `name` and the
-properties, best known first), the names are looked for in any texts, whole and as written; `names` keeps only the
-first so many of the table. The document of an example is its person, so that no person is both trained on and tested.
+Three shapes of source. A record is a text with its `name` (and, if they are known, `surname`, `target_start`,
+`target_end`) and a column for each property; or it speaks of one property, which `feature` names, and `label` is its
+class; a property of the source's own has a feature a class, or one if its classes are truth values. With `table` (a
+file or records of `name` and the properties, best known first), the names are looked for in any texts, whole and as
+written; `names` keeps only the first so many of the table. The document of an example is its person (the surname, where
+no name is given), so that no person is both trained on and tested.
 """
 
 from __future__ import annotations
@@ -16,17 +18,15 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
 from sparseprobe.datasets.alignment import align
 from sparseprobe.datasets.collections.collection import Collection, Request
+from sparseprobe.datasets.collections.person_properties import PersonProperties
 from sparseprobe.datasets.collections.text_endings import TextEndings
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from sparseprobe.datasets.candidates import Candidates
     from sparseprobe.datasets.labelled_text import LabelledText
@@ -44,22 +44,6 @@ LAST_WORD = "last word"
 FEATURES = tuple(f"{name}={value}" for name, values in PROPERTIES.items() for value in values)
 
 
-def one_class(value: Any) -> str | None:
-    """The class of a property, or None where it is not known or there are several.
-
-    >>> one_class("actor"), one_class(True), one_class("actor;singer"), one_class(["actor"]), one_class(None)
-    ('actor', 'true', None, 'actor', None)
-    """
-    if isinstance(value, list | tuple | np.ndarray):
-        listed = [str(one) for one in value]
-    elif value is None or value != value:  # noqa: PLR0124  (NaN)
-        return None
-    else:
-        listed = [str(value).lower() if isinstance(value, bool | np.bool_) else str(value)]
-    parts = [part.strip() for one in listed for part in re.split(r"[;|]", one) if part.strip()]
-    return parts[0] if len(parts) == 1 else None
-
-
 def surname_span(name: str) -> tuple[int, int]:
     """Characters of the last word of a name.
 
@@ -73,48 +57,29 @@ def surname_span(name: str) -> tuple[int, int]:
 def _find(request: Request) -> Candidates:
     endings = TextEndings(request.encoder, request.number("context", least=2))
     most = request.number("repeats", least=1)
-    seen: Counter[str] = Counter()
+    seen: Counter[tuple[str, tuple[str, ...]]] = Counter()
     repeated = 0
-    features = _features(request)
-    pairs = zip(features["category"], features["name"], strict=True)
-    columns = {(str(kind), str(name).partition("=")[2]): number for number, (kind, name) in enumerate(pairs)}
+    properties = PersonProperties(request.settings["properties"])
     table = _table(request)
-    required = [] if table else ["name"]
-    for item, encoded in request.encoded(required):
+    for item, encoded in request.encoded():
         for name, start, stop, record in _mentions(item, table):
-            if seen[name] >= most:
+            classes = properties.classes(record)
+            if seen[name, properties.named(classes)] >= most:
                 repeated += 1
                 continue
             aligned = align(item.text, encoded, [[start, stop]])
             if not aligned.exact[0]:
                 endings.counts["spans_inside_a_token"] += 1
                 continue
-            labels = _labels(record, columns)
-            seen[name] += 1
+            seen[name, properties.named(classes)] += 1
             span = int(aligned.start[0]), int(aligned.stop[0])
+            labels = dict.fromkeys(classes, 1)
             endings.add(encoded.ids, *span, document=_group(request, item, name), labels=labels)
-    counts = {"texts": request.reader.count, "names": len(seen), "mentions_beyond_repeats": repeated}
-    return endings.candidates(features, counts, "no name of the table is in the texts; look at the column name")
-
-
-def _features(request: Request) -> pd.DataFrame:
-    properties: Mapping[str, Sequence[str]] = request.settings["properties"]
-    rows = [
-        (f"{name}={value}", f"{name.replace('_', ' ')} of the person is {value}", name, "binary")
-        for name, values in properties.items()
-        for value in values
-    ]
-    return pd.DataFrame(rows, columns=["name", "description", "category", "kind"])
-
-
-def _labels(record: Mapping[str, Any], columns: Mapping[tuple[str, str], int]) -> dict[int, int]:
-    """1 for the class that each property has, 0 for its others; nothing where the class is not among them."""
-    classes = {name: one_class(record.get(name)) for name, _ in columns}
-    return {
-        column: int(classes[name] == value)
-        for (name, value), column in columns.items()
-        if (name, classes[name]) in columns
-    }
+    endings.labels = properties.labels(endings.labels)
+    names = len({name for name, _ in seen})
+    counts = {"texts": request.reader.count, "names": names, "mentions_beyond_repeats": repeated}
+    missing = "no name of the table is in the texts; look at the column name"
+    return endings.candidates(properties.features(), counts, missing)
 
 
 def _table(request: Request) -> dict[str, Mapping[str, Any]]:
@@ -148,7 +113,10 @@ def _mentions(
 
 
 def _own_mention(item: LabelledText) -> tuple[str, int, int, Mapping[str, Any]]:
-    name = str(item.fields["name"])
+    given = item.fields.get("name", item.fields.get("surname"))
+    if given is None:
+        raise DataError(f"{item.where} has no column 'name'; its columns are: {', '.join(map(str, item.fields))}")
+    name = str(given)
     if item.fields.get("target_start") is not None and item.fields.get("target_end") is not None:
         start, stop = int(item.fields["target_start"]) - item.skipped, int(item.fields["target_end"]) - item.skipped
     else:
