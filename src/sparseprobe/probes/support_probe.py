@@ -18,7 +18,7 @@ from sparseprobe.selection.weighted_statistics import Matrix, is_sparse
 from sparseprobe.solvers.elastic_net import NestedElasticNet
 from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.logistic import newton
-from sparseprobe.solvers.optimal import optimal_support
+from sparseprobe.solvers.support_vector_machine import support_vector_machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,18 +88,7 @@ def _fit(problem: Problem, choice: Choice, loss: str, C: float) -> LinearFit:
     data = problem.data(choice.support)
     if loss == "logistic":
         return newton(data, C=C, start=choice.fit)  # half the steps where the selection has a fit to start from
-    margin: Literal["hinge", "squared_hinge"] = "hinge" if loss == "hinge" else "squared_hinge"
-    best = optimal_support(  # of all its columns: nothing is searched, the loss is minimised
-        data.X,
-        data.positive,
-        len(choice.support),
-        loss=margin,
-        gamma=C,
-        class_weight=None,
-        sample_weight=data.weights,
-        tolerance=1e-8,
-    )
-    return LinearFit(best.coef, best.intercept, best.objective, best.gap, 0, best.proven)
+    return support_vector_machine(data, C=C, loss="hinge" if loss == "hinge" else "squared_hinge")
 
 
 def _paper_fit(problem: Problem, choice: Choice) -> LinearFit:

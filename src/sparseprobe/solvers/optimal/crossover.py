@@ -1,7 +1,7 @@
 """The exact hinge optimum on one support, from a good guess of which examples lie on the margin.
 
 The hinge problem is a quadratic programme. Its optimum is a linear system once the three groups of examples are known:
-beyond the margin (a = 0), inside it (a = 1) and on it (m = 1, 0 < a < 1, usually no more than k + 1 of them). With
+beyond the margin (a = 0), inside it (a = 1) and on it (m = 1, 0 < a < 1, but for ties no more than k + 1 of them). With
 v = c a y, w = gamma X'v and the unknown v of the examples on the margin,
 
     gamma K_EE v_E + b = y_E - gamma K_EI v_I,        sum v_E = - sum v_I,        K = X X' on the k columns.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sparseprobe.solvers.optimal.problem import Problem
     from sparseprobe.solvers.optimal.quadratic_model import Columns
 
-SPARE = 4  # so many examples on the margin more than unknowns: ties
+SPARE = 40  # so many examples on the margin more than unknowns: ties, and examples given more than once
 
 
 def settle_on_margin(columns: Columns, problem: Problem, dual: Vector) -> tuple[Vector, float, Vector] | None:
