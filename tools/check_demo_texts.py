@@ -1,8 +1,9 @@
 """Check the texts that ship with the package: `python tools/check_demo_texts.py`; exits with 1 if anything is wrong.
 
 Looked at: classes of equal size, texts that stand twice (but for case and white space), the language of each paragraph
-(by the character trigrams of all the other paragraphs), sentences of the treebank that are no trees, surnames that are
-not where their record says, words that a compound's context does not end in, statements called true and false.
+(by the character trigrams of all the other paragraphs), sentences of the treebank that are no trees or whose labels are
+none of Universal Dependencies, surnames that are not where their record says, words that a compound's context does not
+end in, statements called true and false.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import sparseprobe.demo
 from sparseprobe.datasets.collections.compound_words import FIRST_ONLY, SECOND_ONLY, CompoundFinder
+from sparseprobe.datasets.collections.treebank import RELATIONS, UPOS
 from sparseprobe.datasets.conllu_words import read_sentences
 from sparseprobe.datasets.latex_marks import MARKS, mark
 
@@ -24,6 +26,15 @@ if TYPE_CHECKING:
 
 TEXTS = Path(sparseprobe.demo.__file__).parent / "texts"
 LABELLED = ("natural_language", "programming_language", "data_source")
+PARTS_OF_SPEECH = {*UPOS, "X"}
+ALL_RELATIONS = {
+    *RELATIONS,
+    *("clf", "csubj", "dep", "dislocated", "goeswith", "orphan", "reparandum", "vocative"),
+}
+FEATURES = {
+    *("Abbr", "Case", "Definite", "Degree", "Foreign", "Gender", "Mood", "Number", "NumType", "Person", "Polarity"),
+    *("Poss", "PronType", "Reflex", "Tense", "VerbForm", "Voice"),
+}
 KINDS = {"compound": (1, 0), "second_only": (0, SECOND_ONLY), "first_only": (0, FIRST_ONLY)}
 
 
@@ -105,6 +116,7 @@ def tree(name: str, rows: list[list[str]]) -> Iterator[str]:
     if any(len(row) != 10 for row in rows) or [row[0] for row in words] != [str(n + 1) for n in range(len(words))]:
         yield f"{name}: broken columns or numbers in {sentence!r}"
         return
+    yield from (f"{name}: {wrong} in {sentence!r}" for row in words for wrong in labels(row))
     head = {row[0]: row[6] for row in words}
     if sum(value == "0" for value in head.values()) != 1:
         yield f"{name}: not one root in {sentence!r}"
@@ -116,6 +128,19 @@ def tree(name: str, rows: list[list[str]]) -> Iterator[str]:
                 break
         if at != "0":
             yield f"{name}: word {start} does not hang from the root in {sentence!r}"
+
+
+def labels(row: list[str]) -> Iterator[str]:
+    """What is no part of speech, relation or feature of Universal Dependencies; features are sorted by name."""
+    form, upos, features, relation = row[1], row[3], row[5], row[7]
+    if upos not in PARTS_OF_SPEECH:
+        yield f"{form!r} has the part of speech {upos!r}"
+    if relation.split(":")[0] not in ALL_RELATIONS or (relation == "root") != (row[6] == "0"):
+        yield f"{form!r} has the relation {relation!r} to {row[6]}"
+    pairs = [] if features == "_" else [pair.partition("=") for pair in features.split("|")]
+    names = [category for category, _, _ in pairs]
+    if not all(category in FEATURES and value for category, _, value in pairs) or names != sorted(set(names)):
+        yield f"{form!r} has the features {features!r}"
 
 
 def people() -> Iterator[str]:

@@ -49,6 +49,11 @@ def test_the_paper_has_67_features() -> None:
     assert sum(name.startswith("relation=") for name in TREEBANK.features) == 29
 
 
+def test_the_shipped_treebank_has_them_all(data: ProbingDataset) -> None:
+    assert data.features["name"].tolist() == list(TREEBANK.features)
+    assert ((data.labels == 1).sum() >= 10).all()
+
+
 def test_every_word_has_tokens_with_its_labels_and_counts_equal_the_files() -> None:
     sentences = list(read_sentences(DEMO, source="demo"))
     words = [word for sentence in sentences for word in sentence.words]
