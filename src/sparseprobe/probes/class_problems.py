@@ -12,12 +12,12 @@ import numpy as np
 
 from sparseprobe.errors import InputError
 from sparseprobe.selection.problem import Problem, TrainingLayer
-from sparseprobe.selection.weighted_statistics import is_sparse
+from sparseprobe.solvers.matrix import is_sparse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sparseprobe.selection.weighted_statistics import Matrix
+    from sparseprobe.solvers.matrix import Matrix
 
 ClassWeight = Mapping[Any, float] | str | None
 
@@ -49,5 +49,6 @@ def class_problems(
         by_class = np.array([float((class_weight or {}).get(label, 1.0)) for label in y])
     positive = classes[1:] if len(classes) == 2 else classes
     labels = (y[:, None] == positive).astype(np.int8)
-    layer = TrainingLayer(X.tocsr() if is_sparse(X) else X, labels, sample_weight)
+    weights = np.ones(len(y)) if sample_weight is None else sample_weight  # statistics in float64 either way
+    layer = TrainingLayer(X.tocsr() if is_sparse(X) else X, labels, weights)
     return [Problem(layer, i, seed, (str(label),), by_class) for i, label in enumerate(positive)]

@@ -19,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from sparseprobe.probes.sparse_probe import checked_k
 from sparseprobe.selection.regression_selection import regression_supports
 from sparseprobe.selection.scaling import scale_of
+from sparseprobe.solvers.matrix import dense_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,13 +43,13 @@ class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.alpha = alpha
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseRegressor:
-        """Choose neurons and fit; X (n, d), y (n,), sample_weight (n,)."""
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], y_numeric=True)
+        """Choose neurons and fit; X (n, d) dense or CSR, y (n,), sample_weight (n,)."""
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True)
         y = np.asarray(y, np.float64)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         k = checked_k(self.k, X.shape[1])
         [self.support_] = regression_supports(X, y, [k], selection=self.selection, weights=weights)
-        coef, self.intercept_ = ridge(X[:, self.support_].astype(np.float64), y, weights, self.alpha)
+        coef, self.intercept_ = ridge(dense_columns(X, self.support_).astype(np.float64), y, weights, self.alpha)
         self.coef_ = np.zeros(X.shape[1])
         self.coef_[self.support_] = coef
         return self
@@ -56,9 +57,15 @@ class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Values (n,)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        values: NDArray[np.float64] = X[:, self.support_] @ self.coef_[self.support_] + self.intercept_
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        chosen = dense_columns(X, self.support_).astype(np.float64)
+        values: NDArray[np.float64] = chosen @ self.coef_[self.support_] + self.intercept_
         return values
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
 
 def ridge(

@@ -14,10 +14,9 @@ import numpy as np
 
 from sparseprobe.errors import UnknownNameError
 from sparseprobe.selection.adaptive import elastic_net_settings
-from sparseprobe.selection.weighted_statistics import Matrix, is_sparse
 from sparseprobe.solvers.elastic_net import NestedElasticNet
-from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.logistic import newton
+from sparseprobe.solvers.matrix import is_sparse
 from sparseprobe.solvers.support_vector_machine import support_vector_machine
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
     from sparseprobe.selection.contract import Choice
     from sparseprobe.selection.problem import Problem
+    from sparseprobe.solvers.linear_fit import LinearFit
+    from sparseprobe.solvers.matrix import Matrix
 
 Loss = Literal["logistic", "hinge", "squared_hinge"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)

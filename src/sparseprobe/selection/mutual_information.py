@@ -15,7 +15,9 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.feature_selection import mutual_info_classif
 
+from sparseprobe.errors import InputError
 from sparseprobe.selection.contract import Ranking
+from sparseprobe.selection.problem import DENSE_COLUMNS
 from sparseprobe.selection.registry import register_selection
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def binned_mutual_information(histograms: np.ndarray) -> NDArray[np.float64]:
-    """Mutual information in nats, (d,), from class histograms (2, d, bins).
+    """Mutual information in nats, (d,), from class histograms (2, d, bins) of examples or of weights.
 
     >>> binned_mutual_information(np.array([[[50, 0]], [[0, 50]]])).round(3)     # log 2 - 1 / 200
     array([0.688])
@@ -59,7 +61,7 @@ class MutualInformation(Ranking):
 
 @dataclass(frozen=True)
 class NearestNeighbourInformation(Ranking):
-    """The k-nearest-neighbour estimate, as the paper used it.
+    """The k-nearest-neighbour estimate, as the paper used it. It takes no sample weights: `InputError`.
 
     >>> from sparseprobe.selection import Problem
     >>> X = np.random.default_rng(0).standard_normal((200, 3)); y = np.abs(X[:, 2]) > 0.7
@@ -72,11 +74,19 @@ class NearestNeighbourInformation(Ranking):
 
     def scores(self, problem: Problem) -> NDArray[np.float64]:
         """(d,) nats."""
+        weights = problem.layer.sample_weight
+        if weights is not None and np.ptp(weights[problem.rows]) > 0:
+            raise InputError("the nearest-neighbour estimate takes no sample weights: choose by mutual_information")
         noise = int(problem.generator("mutual_information_knn").integers(2**31))
-        scores: NDArray[np.float64] = mutual_info_classif(
-            problem.scaled(), problem.y, n_neighbors=self.neighbours, random_state=noise
-        )
-        return scores
+        blocks = [
+            np.arange(first, min(first + DENSE_COLUMNS, problem.width))
+            for first in range(0, problem.width, DENSE_COLUMNS)
+        ]
+        parts = [
+            mutual_info_classif(problem.columns(block), problem.y, n_neighbors=self.neighbours, random_state=noise)
+            for block in blocks
+        ]
+        return np.concatenate(parts)
 
 
 register_selection(MutualInformation())

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sparseprobe.selection.contract import Certificate, Choice
 from sparseprobe.selection.registry import register_selection
 from sparseprobe.solvers.optimal import optimal_path
@@ -43,10 +45,12 @@ class Optimal:
 
     def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:
         """The optimal neurons for each k; a smaller support need not lie within a larger one."""
+        own = problem.layer.sample_weight
+        counted = len(problem.rows) if own is None else own[problem.rows].sum()  # examples, by their weights
         found = optimal_path(
-            problem.scaled(), problem.y, ks,
-            loss=self.loss, gamma=self.gamma, class_weight=None, sample_weight=problem.weights,
-            time_limit=self.time_limit, tolerance=self.tolerance,
+            problem.matrix(), problem.y, ks,
+            loss=self.loss, gamma=1 / np.sqrt(counted) if self.gamma is None else self.gamma,
+            class_weight=None, sample_weight=problem.weights, time_limit=self.time_limit, tolerance=self.tolerance,
         )  # fmt: skip
         return [
             Choice(best.support, certificate=Certificate(best.objective, best.bound, best.gap, best.proven, best.nodes))

@@ -18,13 +18,16 @@ from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
 from sparseprobe.selection.quantile_codes import class_histograms, quantile_codes
 from sparseprobe.selection.scaling import deviation_of, scale_of
-from sparseprobe.selection.weighted_statistics import Matrix, is_sparse, weighted_class_statistics
+from sparseprobe.selection.weighted_statistics import weighted_class_statistics
+from sparseprobe.solvers.matrix import is_sparse
 from sparseprobe.solvers.two_class_data import TwoClassData, balanced_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DENSE_COLUMNS = 256  # columns of a sparse layer that are made dense at once
+    from sparseprobe.solvers.matrix import Matrix
+
+DENSE_COLUMNS = 256  # columns of a sparse layer that are made dense at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +55,19 @@ class TrainingLayer:
         return scale_of(deviation_of(self.statistics))
 
     @cached_property
-    def class_histograms(self) -> NDArray[np.int32]:
-        """(n_features, 2, d, bins) examples of each class by the quantile of the neuron's activation; without
-        weights.
+    def class_histograms(self) -> NDArray[np.int32] | NDArray[np.float64]:
+        """(n_features, 2, d, bins) examples of each class by the quantile of the neuron's activation; with weights
+        their sums.
         """
         if not is_sparse(self.X):
-            return class_histograms(quantile_codes(self.X.astype(np.float32, copy=False)), self.labels)
+            return self._histograms(self.X)
         by_column: Matrix = self.X.tocsc()
-        blocks = [by_column[:, first : first + _DENSE_COLUMNS] for first in range(0, self.X.shape[1], _DENSE_COLUMNS)]
-        codes = [quantile_codes(block.toarray().astype(np.float32)) for block in blocks]
-        return np.concatenate([class_histograms(block, self.labels) for block in codes], axis=2)
+        blocks = [by_column[:, first : first + DENSE_COLUMNS] for first in range(0, self.X.shape[1], DENSE_COLUMNS)]
+        return np.concatenate([self._histograms(block.toarray()) for block in blocks], axis=2)
+
+    def _histograms(self, X: NDArray[np.floating]) -> NDArray[np.int32] | NDArray[np.float64]:
+        codes = quantile_codes(X.astype(np.float32, copy=False), self.sample_weight)
+        return class_histograms(codes, self.labels, self.sample_weight)
 
     def columns(self, rows: NDArray[np.int64], neurons: NDArray[np.int64]) -> NDArray[np.floating]:
         """(len(rows), k) activations of some examples and neurons, dense."""
@@ -140,16 +146,27 @@ class Problem:
         chosen: NDArray[np.float64] = self.layer.columns(self.rows, neurons) * self.scale[neurons]
         return chosen
 
-    def scaled(self) -> NDArray[np.float32]:
-        """(n, d) scaled activations of all neurons at the labelled rows, dense, made anew at each call."""
-        rows: Matrix = self.layer.X[self.rows]
-        whole: NDArray[np.float32] = (rows.toarray() if is_sparse(rows) else rows).astype(np.float32)
-        whole *= self.scale.astype(np.float32)
+    def matrix(self) -> Matrix:
+        """(n, d) scaled activations of all neurons at the labelled rows, float32, made anew at each call; CSR where the
+        layer is.
+        """
+        whole: Matrix = self.layer.X[self.rows].astype(np.float32)
+        factor = self.scale.astype(np.float32)
+        if is_sparse(whole):
+            whole.data *= factor[whole.indices]
+        else:
+            whole *= factor
         return whole
 
+    def scaled(self) -> NDArray[np.float32]:
+        """(n, d) as `matrix`, but always dense."""
+        whole: Matrix = self.matrix()
+        dense: NDArray[np.float32] = whole.toarray() if is_sparse(whole) else whole
+        return dense
+
     def data(self, neurons: np.ndarray | None = None) -> TwoClassData:
-        """Scaled columns (of all neurons in float32), labels and weights, as the solvers take them."""
-        return TwoClassData(self.scaled() if neurons is None else self.columns(neurons), self.y, self.weights)
+        """Scaled columns (of all neurons as `matrix`), labels and weights, as the solvers take them."""
+        return TwoClassData(self.matrix() if neurons is None else self.columns(neurons), self.y, self.weights)
 
     def generator(self, *names: object) -> np.random.Generator:
         """The random generator that belongs to this problem and to a draw's name."""

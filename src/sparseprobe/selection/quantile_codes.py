@@ -20,42 +20,57 @@ BINS = 16
 _SAMPLE = 1024
 
 
-def quantile_codes(X: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Codes (n, d), 0 to 15, of activations (n, d).
+def quantile_codes(X: NDArray[np.float32], weights: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
+    """Codes (n, d), 0 to 15, of activations (n, d); with `weights` (n,) a weight of 2 counts as two rows.
 
     >>> quantile_codes(np.arange(32, dtype=np.float32)[:, None]).ravel()[[0, 1, 2, 30, 31]]
     array([ 0,  0,  1, 15, 15], dtype=uint8)
     """
-    n = len(X)
-    sample = np.sort(X[np.unique(np.linspace(0, n - 1, min(n, _SAMPLE)).astype(int))], axis=0)
+    shares = np.ones(len(X)) if weights is None else weights
+    sample = np.sort(X[_evenly_spaced(shares)], axis=0)
     places = np.arange(1, BINS) * len(sample) // BINS
     codes = np.empty(X.shape, np.uint8)
     _encode(X, np.ascontiguousarray(sample[places]), codes)
     return codes
 
 
-def class_histograms(codes: NDArray[np.uint8], labels: NDArray[np.int8]) -> NDArray[np.int32]:
-    """(n_features, 2, d, 16) labelled examples of the negative and the positive class in each bin.
+def _evenly_spaced(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Up to 1,024 rows, evenly spaced where each row is repeated as often as its weight (n,) says."""
+    total, counted = float(weights.sum()), int(np.count_nonzero(weights))
+    size = min(_SAMPLE, max(counted, int(total)))
+    places = np.linspace(0, total - 1, size).astype(int) if total >= size else np.linspace(0, total, size, False)
+    return np.searchsorted(np.cumsum(weights), places, side="right").clip(max=len(weights) - 1)
 
-    codes (n, d); labels (n, n_features) in {1, 0, -1}.
+
+def class_histograms(
+    codes: NDArray[np.uint8], labels: NDArray[np.int8], weights: NDArray[np.float64] | None = None
+) -> NDArray[np.int32] | NDArray[np.float64]:
+    """(n_features, 2, d, 16) labelled examples, or their weights, of the negative and positive class in each bin.
+
+    codes (n, d); labels (n, n_features) in {1, 0, -1}; weights (n,).
 
     >>> class_histograms(np.array([[0], [1], [1]], np.uint8), np.array([[0], [1], [-1]], np.int8))[0, :, 0, :2]
     array([[1, 0],
            [0, 1]], dtype=int32)
     """
-    n_features = labels.shape[1]
-    positive = np.zeros((n_features, codes.shape[1], BINS), np.int32)
-    _count(codes, labels == 1, positive)
-    labelled = np.zeros_like(positive)
+
+    def counted(which: NDArray[np.bool_]) -> NDArray[np.int32] | NDArray[np.float64]:
+        shape = (which.shape[1], codes.shape[1], BINS)
+        if weights is None:
+            counts = np.zeros(shape, np.int32)
+            _count(codes, which, np.ones(len(codes), np.int32), counts)
+            return counts
+        sums = np.zeros(shape)
+        _count(codes, which, weights, sums)
+        return sums
+
+    positive = counted(labels == 1)
+    labelled = np.empty_like(positive)
     whole = (labels >= 0).all(axis=0)
     if whole.any():
-        everything = np.zeros((1, *positive.shape[1:]), np.int32)
-        _count(codes, np.ones((len(labels), 1), bool), everything)
-        labelled[whole] = everything
+        labelled[whole] = counted(np.ones((len(labels), 1), bool))
     if not whole.all():
-        partial = np.zeros(((~whole).sum(), *positive.shape[1:]), np.int32)
-        _count(codes, labels[:, ~whole] >= 0, partial)
-        labelled[~whole] = partial
+        labelled[~whole] = counted(labels[:, ~whole] >= 0)
     return np.stack([labelled - positive, positive], axis=1)
 
 
@@ -70,9 +85,14 @@ def _encode(X: NDArray[np.float32], edges: NDArray[np.float32], codes: NDArray[n
 
 
 @compiled()
-def _count(codes: NDArray[np.uint8], counted: NDArray[np.bool_], histograms: NDArray[np.int32]) -> None:
+def _count(
+    codes: NDArray[np.uint8],
+    counted: NDArray[np.bool_],
+    weights: NDArray[np.int32] | NDArray[np.float64],
+    histograms: NDArray[np.int32] | NDArray[np.float64],
+) -> None:
     for f in range(counted.shape[1]):
         for i in range(codes.shape[0]):
             if counted[i, f]:
                 for j in range(codes.shape[1]):
-                    histograms[f, j, codes[i, j]] += 1
+                    histograms[f, j, codes[i, j]] += weights[i]

@@ -14,24 +14,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sparseprobe.errors import UnknownNameError
+from sparseprobe.solvers.matrix import dense_columns, is_sparse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from sparseprobe.solvers.matrix import Matrix
+
 REGRESSION_SELECTIONS = ("matching_pursuit", "correlation")
 
 
 def regression_supports(
-    X: NDArray[np.floating],
+    X: Matrix,
     y: NDArray[np.float64],
     ks: Sequence[int],
     *,
     selection: str = "matching_pursuit",
     weights: NDArray[np.float64] | None = None,
 ) -> list[NDArray[np.int64]]:
-    """Supports, ascending, for each k; X (n, d), y (n,), weights (n,). Raises `UnknownNameError`.
+    """Supports, ascending, for each k; X (n, d) dense or CSR, y (n,), weights (n,). Raises `UnknownNameError`.
 
     >>> X = np.random.default_rng(0).standard_normal((50, 4))
     >>> regression_supports(X, X[:, 3] - 0.1 * X[:, 1], [1, 2])
@@ -53,17 +56,20 @@ def regression_supports(
 class _Columns:
     """Columns seen centred, each row times the root of its weight."""
 
-    X: NDArray[np.floating]
+    X: Matrix
     root: NDArray[np.float64]
     mean: NDArray[np.float64]
 
     @cached_property
     def deviation(self) -> NDArray[np.float64]:
+        if is_sparse(self.X):  # stored values lie around 0: what the difference cancels is little
+            squares: NDArray[np.float64] = self.root**2 @ self.X.astype(np.float64).power(2) - self.mean**2
+            return np.sqrt(np.maximum(squares, 0.0))
         deviation: NDArray[np.float64] = np.sqrt(self.root**2 @ np.square(self.X - self.mean))
         return deviation
 
     def column(self, neuron: int) -> NDArray[np.float64]:
-        column: NDArray[np.float64] = self.root * (self.X[:, neuron] - self.mean[neuron])
+        column: NDArray[np.float64] = self.root * (dense_columns(self.X, np.array([neuron]))[:, 0] - self.mean[neuron])
         return column
 
     def correlation(self, target: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,11 +15,13 @@ from sklearn.svm import LinearSVC
 
 from sparseprobe.selection.contract import Ranking
 from sparseprobe.selection.registry import register_selection
+from sparseprobe.solvers.matrix import is_sparse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sparseprobe.selection.problem import Problem
+    from sparseprobe.solvers.matrix import Matrix
 
 _TOLERANCE = 1e-3  # coefficients are then right to 1e-4, and the same neurons lead (measured, n = 3,000, d = 1,024)
 
@@ -40,12 +42,21 @@ class SVM(Ranking):
         """(d,) absolute coefficients."""
         order = int(problem.generator("svm").integers(2**31))
         machine = LinearSVC(loss="hinge", C=self.C, tol=_TOLERANCE, random_state=order, max_iter=20_000)
-        scaled = problem.scaled()
-        varying = np.ptp(scaled, axis=0) > 0
+        scaled = problem.matrix()
+        varying = _varying(scaled)
         machine.fit(scaled[:, varying], problem.y, sample_weight=problem.weights)
         magnitude = np.zeros(problem.width)
         magnitude[varying] = np.abs(machine.coef_[0])
         return magnitude
+
+
+def _varying(X: Matrix) -> NDArray[np.bool_]:
+    """(d,) which columns are not constant."""
+    if not is_sparse(X):
+        varying: NDArray[np.bool_] = np.ptp(X, axis=0) > 0
+        return varying
+    low, high = (ends.toarray().ravel() for ends in (X.min(axis=0), X.max(axis=0)))
+    return np.asarray(high > low)
 
 
 register_selection(SVM())

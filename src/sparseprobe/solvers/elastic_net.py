@@ -24,6 +24,7 @@ import numpy as np
 from sparseprobe.errors import InputError
 from sparseprobe.solvers.compiled import compiled
 from sparseprobe.solvers.logistic import centred_gram
+from sparseprobe.solvers.matrix import dense_columns
 from sparseprobe.solvers.penalised_loss import PenalisedLoss, Point
 from sparseprobe.solvers.two_class_data import TwoClassData
 
@@ -92,7 +93,9 @@ class NestedElasticNet:
         """Fit on `columns` (k,) of the data, from `start` where given (its `coef` (k,) belongs to the same columns)."""
         if not 0 <= l1_ratio <= 1 or not C > 0:
             raise InputError(f"l1_ratio must be in [0, 1] and C above 0, got l1_ratio={l1_ratio} and C={C}")
-        problem = PenalisedLoss(self.data, self.data.X[:, columns].astype(np.float64), C, l1_ratio, 1 - l1_ratio)
+        problem = PenalisedLoss(
+            self.data, dense_columns(self.data.X, columns).astype(np.float64), C, l1_ratio, 1 - l1_ratio
+        )
         here = problem.start(start)
         wanted = bool((self._position[columns] < 0).any())
         last_gap = np.inf

@@ -17,6 +17,7 @@ from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.profiled_loss import ProfiledLoss, profiled_loss, relative_gap
 
 if TYPE_CHECKING:
+    from sparseprobe.solvers.matrix import Matrix
     from sparseprobe.solvers.two_class_data import TwoClassData
 
 _SUFFICIENT = 1e-4  # Armijo's share of the predicted decrease
@@ -40,7 +41,7 @@ class PenalisedLoss:
     """F for the columns `X` (n, k) of `data`."""
 
     data: TwoClassData
-    X: np.ndarray
+    X: Matrix
     C: float
     l1: float
     l2: float

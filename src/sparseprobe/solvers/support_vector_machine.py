@@ -36,8 +36,7 @@ def support_vector_machine(data: TwoClassData, *, C: float, loss: Literal["hinge
     >>> fit.coef.round(6), round(fit.intercept, 6), fit.converged     # margins of 1 at 1 and 3
     (array([1.]), -2.0, True)
     """
-    weights = {"class_weight": None, "sample_weight": data.weights}
-    problem = pose(data.X, data.positive, loss=loss, gamma=C, **weights)
+    problem = pose(data.X, data.positive, loss=loss, gamma=C, class_weight=None, sample_weight=data.weights)
     best = solve_restricted(problem, ColumnStore(problem), np.arange(problem.d), gap=_GAP)
     intercept = middle_intercept(data.X @ best.w, data.positive, data.weights) if loss == "hinge" else best.b
     gap = max(0.0, best.objective - best.bound) / best.objective

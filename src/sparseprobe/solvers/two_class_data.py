@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sparseprobe.errors import InputError
+
+if TYPE_CHECKING:
+    from sparseprobe.solvers.matrix import Matrix
 
 
 @dataclass(frozen=True)
 class TwoClassData:
     """Columns, labels and weights of one two-class problem, of dtypes that the kernels take."""
 
-    X: np.ndarray
-    """(n, k) float64; float32 where a whole layer is fitted and memory counts."""
+    X: Matrix
+    """(n, k) float64; float32 or CSR where a whole layer is fitted and memory counts."""
     positive: np.ndarray
     """(n,) bool, True for the class 1."""
     weights: np.ndarray

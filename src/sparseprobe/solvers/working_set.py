@@ -27,7 +27,7 @@ _FIRST = 64
 def elastic_net_over_layer(
     data: TwoClassData, *, C: float, l1_ratio: float = 1.0, tolerance: float = 1e-4, max_rounds: int = 30
 ) -> LinearFit:
-    """Fit the elastic net of `elastic_net` on all columns of `data` (n, d), float32 or float64; `coef` is (d,).
+    """Fit the elastic net of `elastic_net` on all columns of `data` (n, d), dense or CSR; `coef` is (d,).
 
     >>> from sparseprobe.solvers.two_class_data import TwoClassData
     >>> rng = np.random.default_rng(0)

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparseprobe.solvers.optimal.certificate import Certificate, certify, column_sums
+from sparseprobe.solvers.matrix import column_sums, is_sparse
+from sparseprobe.solvers.optimal.certificate import Certificate, certify
 from sparseprobe.solvers.optimal.local_search import swap_search
 from sparseprobe.solvers.optimal.relaxation import Branch, Candidates, Relaxed, WarmStart, relax
 from sparseprobe.solvers.optimal.restricted import Restricted, solve_restricted
@@ -244,7 +245,8 @@ def narrow(candidates: Candidates, branch: Branch, certificate: Certificate) -> 
     start = branch.start
     held = place[start.positions] >= 0
     start = WarmStart(place[start.positions[held]], start.w[held], start.shares[held], start.b)
-    matrix = np.ascontiguousarray(candidates.matrix[:, kept])
+    matrix = candidates.matrix[:, kept]
+    matrix = matrix if is_sparse(matrix) else np.ascontiguousarray(matrix)
     return (
         Candidates(matrix, candidates.index[kept], candidates.norms[kept]),
         Branch(branch.forced[kept], branch.free[kept], branch.bound, start),

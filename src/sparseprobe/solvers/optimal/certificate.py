@@ -12,7 +12,7 @@ whose inclusion (exclusion) lifts the bound past the cut-off is out (in) for goo
 The bound holds as computed, not only in exact arithmetic. The balance sum c a y = 0 is restored by shrinking the
 heavier class, which keeps a in its box; what rounding leaves of it is measured by compensated summation and paid for
 with the largest possible intercept; and every q is enlarged by the worst rounding error of its dot product (float64
-throughout, also for a float32 X).
+throughout, also for a float32 X; for a sparse X only stored values are summed).
 Source: arXiv 2305.01610 (dual of the subproblem). Cost: O(d * examples with a > 0).
 """
 
@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sparseprobe.solvers.compiled import compiled
+from sparseprobe.solvers.matrix import column_sums
 from sparseprobe.solvers.optimal.losses import Vector, dual_value
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from sparseprobe.solvers.matrix import Matrix
     from sparseprobe.solvers.optimal.k_support import Mask
     from sparseprobe.solvers.optimal.problem import Problem
 
@@ -71,9 +71,7 @@ class Certificate:
         return enter, leave, float(given_up.min(initial=np.inf))
 
 
-def certify(
-    problem: Problem, matrix: NDArray[np.floating], norms: Vector, dual: Vector, objective: float
-) -> Certificate:
+def certify(problem: Problem, matrix: Matrix, norms: Vector, dual: Vector, objective: float) -> Certificate:
     """Certificate over the columns of `matrix` (n, m) with Euclidean norms `norms` (m,), from dual variables (n,).
 
     `objective` is that of any solution: the certificate bounds all supports whose optimum is not above it.
@@ -120,25 +118,3 @@ def balance(loss: int, y: Vector, weights: Vector, dual: Vector) -> tuple[Vector
     tiny = (n * ROUNDOFF) ** 2
     value += value_lost - (64 * ROUNDOFF + 4 * tiny) * size  # 64: rounding of the logarithms in D
     return pull, value, abs(residual + residual_lost) * (1 + 4 * ROUNDOFF) + 4 * tiny * mass
-
-
-@compiled(fastmath=True)
-def column_sums(matrix: NDArray[np.floating], pull: Vector) -> Vector:
-    """Pull @ matrix (m,), accumulated in float64; rows without pull are not read."""
-    active = np.flatnonzero(pull)
-    sums = np.zeros(matrix.shape[1])
-    whole = active.shape[0] - active.shape[0] % 4
-    for start in range(0, whole, 4):  # four rows a pass, so that the sums are written four times less
-        r0, r1, r2, r3 = (
-            matrix[active[start]],
-            matrix[active[start + 1]],
-            matrix[active[start + 2]],
-            matrix[active[start + 3]],
-        )
-        p0, p1, p2, p3 = pull[active[start]], pull[active[start + 1]], pull[active[start + 2]], pull[active[start + 3]]
-        for j in range(sums.shape[0]):
-            sums[j] += p0 * r0[j] + p1 * r1[j] + p2 * r2[j] + p3 * r3[j]
-    for i in active[whole:]:
-        for j in range(sums.shape[0]):
-            sums[j] += pull[i] * matrix[i, j]
-    return sums

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sparseprobe.solvers.matrix import dense_columns, is_sparse
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ class ColumnStore:
     """(slots, n) float64: the columns held; `slots` tells which is where."""
 
     def __init__(self, problem: Problem) -> None:
-        self._X = problem.X
+        self._X = problem.X.tocsc() if is_sparse(problem.X) else problem.X
         self._capacity = min(problem.d, max(256, CAPACITY_BYTES // (8 * problem.n)))
         self._slot = np.full(problem.d, -1, dtype=np.int64)
         self._held = 0
@@ -45,7 +47,7 @@ class ColumnStore:
             grown[: self._held] = self.columns[: self._held]
             self.columns = grown
         if missing.size:
-            self.columns[self._held : self._held + missing.size] = self._X[:, missing].T
+            self.columns[self._held : self._held + missing.size] = dense_columns(self._X, missing).T
             self._slot[missing] = np.arange(self._held, self._held + missing.size)
             self._held += missing.size
         return self._slot[indices]

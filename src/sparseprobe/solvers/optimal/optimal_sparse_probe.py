@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from sparseprobe.solvers.matrix import Matrix
+
 SMALLEST_TOLERANCE = 1e-8  # problems of one support are solved to a gap of 1e-9
 
 
@@ -62,7 +64,7 @@ class OptimalSupport:
 
 
 def optimal_support(
-    X: ArrayLike,
+    X: ArrayLike | Matrix,
     y: ArrayLike,
     k: int,
     *,
@@ -76,11 +78,13 @@ def optimal_support(
     """The optimal support of at most k columns of X.
 
     Args:
-        X: (n_examples, n_columns) activations, float32 or float64; not scaled here: do it before, as the paper does.
+        X: (n_examples, n_columns) activations, float32 or float64, dense or CSR; not scaled here: do it before, as the
+            paper does.
         y: (n_examples,) labels in {-1, +1}, {0, 1} or booleans.
         k: number of columns; with k at least n_columns, all of them.
         loss: "hinge" (the paper's), "squared_hinge" or "logistic", of the margin y (w.x + b).
-        gamma: ridge, the penalty is ||w||^2 / (2 gamma); None is the paper's 1 / sqrt(n_examples).
+        gamma: ridge, the penalty is ||w||^2 / (2 gamma); None is the paper's 1 / sqrt(n_examples), where examples count
+            by their sample weights.
         class_weight: "balanced" (both classes weigh the same), None, or a weight for each label as given in y.
         sample_weight: (n_examples,) weights that are not negative.
         time_limit: seconds after which the search stops with what it has and its true bound.
@@ -102,7 +106,7 @@ def optimal_support(
 
 
 def optimal_path(
-    X: ArrayLike,
+    X: ArrayLike | Matrix,
     y: ArrayLike,
     k: int | Iterable[int],
     *,

@@ -5,7 +5,7 @@
 c_i is the sample weight times the class weight; "balanced" gives both classes the same total while the sum of all
 weights stays that of the sample weights, so that a weight of 2 means the same as the example given twice.
 Source: "Finding Neurons in a Haystack", arXiv 2305.01610, optimal sparse probing. Cost: one pass over X; X is kept as
-it is given when it is a C-ordered float32 or float64 array, and copied once otherwise.
+it is given when it is a C-ordered float32 or float64 array or CSR, and copied once otherwise.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.solvers.matrix import is_sparse, squared_norms
 from sparseprobe.solvers.optimal.losses import LOSSES, Loss, Vector
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from sparseprobe.solvers.matrix import Matrix
 
 ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
 
@@ -30,8 +32,8 @@ ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
 class Problem:
     """A checked instance; everything but the support size k."""
 
-    X: NDArray[np.floating]
-    """(n, d) float32 or float64, C order."""
+    X: Matrix
+    """(n, d) float32 or float64, C order or CSR."""
     y: Vector
     """(n,) labels in {-1.0, +1.0}."""
     weights: Vector
@@ -73,7 +75,7 @@ class Problem:
 
 
 def pose(
-    X: ArrayLike,
+    X: ArrayLike | Matrix,
     y: ArrayLike,
     *,
     loss: Loss,
@@ -84,28 +86,39 @@ def pose(
     """Check what was given and make a Problem of it; InputError says in one sentence what cannot be used."""
     if loss not in get_args(Loss):
         raise UnknownNameError("loss", loss, LOSSES)
-    matrix = np.asarray(X)
+    matrix = _matrix(X)
+    n = matrix.shape[0]
+    signs, given = _signs(y, n)
+    squares, radius = squared_norms(matrix)
+    if not np.isfinite(squares).all():
+        column = int(np.flatnonzero(~np.isfinite(squares))[0])
+        raise InputError(f"column {column} of X has values that are not finite: remove or fill the NaN and infinities")
+    weights = _weights(signs, given, class_weight, sample_weight)
+    if gamma is None:
+        gamma = 1.0 / np.sqrt(n if sample_weight is None else np.sum(sample_weight))
+    if not (np.isfinite(gamma) and gamma > 0):
+        raise InputError(f"gamma is {gamma}: give a positive number, or None for 1 / sqrt(n_examples)")
+    return Problem(
+        matrix, signs, weights, float(gamma), LOSSES.index(loss), np.sqrt(squares), float(np.sqrt(radius)) * (1 + 1e-9)
+    )
+
+
+def _matrix(X: ArrayLike | Matrix) -> Matrix:
+    """X as the search reads it: C order, or CSR with every place stored once."""
+    matrix: Matrix = X if is_sparse(X) else np.asarray(X)
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise InputError(f"X has shape {matrix.shape}: give a matrix (n_examples, n_columns) with at least one of each")
     if matrix.dtype not in {np.dtype(np.float32), np.dtype(np.float64)}:
         if matrix.dtype.kind not in "fiub":
             raise InputError(f"X has dtype {matrix.dtype}: give real numbers, float32 or float64")
         matrix = matrix.astype(np.float32 if matrix.dtype == np.float16 else np.float64)
-    matrix = np.ascontiguousarray(matrix)
-    n = matrix.shape[0]
-    signs, given = _signs(y, n)
-    squares, radius = _squared_norms(matrix)
-    if not np.isfinite(squares).all():
-        column = int(np.flatnonzero(~np.isfinite(squares))[0])
-        raise InputError(f"column {column} of X has values that are not finite: remove or fill the NaN and infinities")
-    if gamma is None:
-        gamma = 1.0 / np.sqrt(n)
-    if not (np.isfinite(gamma) and gamma > 0):
-        raise InputError(f"gamma is {gamma}: give a positive number, or None for 1 / sqrt(n_examples)")
-    weights = _weights(signs, given, class_weight, sample_weight)
-    return Problem(
-        matrix, signs, weights, float(gamma), LOSSES.index(loss), np.sqrt(squares), float(np.sqrt(radius)) * (1 + 1e-9)
-    )
+    if not is_sparse(matrix):
+        return np.ascontiguousarray(matrix)
+    rows = matrix.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    return rows
 
 
 def _signs(y: ArrayLike, n: int) -> tuple[Vector, NDArray[Any]]:
@@ -143,18 +156,3 @@ def _weights(signs: Vector, given: NDArray[Any], class_weight: ClassWeight, samp
     if class_weight == "balanced":
         weights = weights * sum(totals.values()) / (2 * np.where(positive, totals[1.0], totals[-1.0]))
     return weights
-
-
-@compiled()
-def _squared_norms(X: NDArray[np.floating]) -> tuple[Vector, float]:
-    """Squared norms of all columns (d,), and the largest squared norm of a row, in float64."""
-    columns = np.zeros(X.shape[1])
-    largest = 0.0
-    for i in range(X.shape[0]):
-        row = 0.0
-        for j in range(X.shape[1]):
-            square = np.float64(X[i, j]) ** 2
-            columns[j] += square
-            row += square
-        largest = max(largest, row)
-    return columns, largest

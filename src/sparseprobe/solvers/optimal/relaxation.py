@@ -23,6 +23,7 @@ from sparseprobe.solvers.optimal.proximal_newton import Examples, minimise, pred
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sparseprobe.solvers.matrix import Matrix
     from sparseprobe.solvers.optimal.column_store import ColumnStore
     from sparseprobe.solvers.optimal.problem import Problem
 
@@ -37,7 +38,7 @@ HOPELESS = 0.1  # stop when the bound could rise by no more than this share of w
 class Candidates:
     """The columns still in play: all of X at the root, what screening left after it."""
 
-    matrix: NDArray[np.floating]
+    matrix: Matrix
     """(n, m) their values; X itself or a copy of some of its columns."""
     index: NDArray[np.int64]
     """(m,) their numbers in X."""
