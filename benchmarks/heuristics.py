@@ -87,13 +87,9 @@ def few_documents(data: ProbingDataset, most: int) -> ProbingDataset:
 
 def usable(data: ProbingDataset) -> list[str]:
     """Binary features with at least five examples of each class in training and test."""
-    parts = data.examples["split"]
     binary = data.features.loc[data.features["kind"] == "binary", "name"]
-    return [
-        name
-        for name in binary
-        if all(((data.labels[name] == label) & (parts == part)).sum() >= 5 for label in (0, 1) for part in ("train", "test"))
-    ]
+    sides = [(data.examples["split"] == part, label) for part in ("train", "test") for label in (0, 1)]
+    return [name for name in binary if min(((data.labels[name] == label) & part).sum() for part, label in sides) >= 5]
 
 
 def measured(
@@ -168,10 +164,11 @@ def report(table: pd.DataFrame, said: str) -> str:
         solved = exact[exact["ridge"] == ridge]
         open_ones = solved[~solved["proven"]]
         largest = f", the largest gap {open_ones['gap'].max():.1%}" if len(open_ones) else ""
+        seconds = solved["seconds"]
         lines += [
-            f"**gamma = {ridge}**: {len(solved)} optima, {len(open_ones)} of them not proven{largest}; "
-            f"{solved['trivial'].mean():.0%} had every margin below 1; "
-            f"median {solved['seconds'].median():.2f} s, slowest {solved['seconds'].max():.1f} s.",
+            f"**gamma = {ridge}**: {len(solved)} problems, {len(open_ones)} of them not proven{largest}.",
+            f"In {solved['trivial'].mean():.0%} every margin was below 1.",
+            f"Seconds for each: median {seconds.median():.2f}, slowest {seconds.max():.1f}.",
             "",
             *selection_table(table[(table["ridge"] == ridge) & table["proven"]]),
             "",

@@ -16,7 +16,7 @@ from collections.abc import Callable  # noqa: TC003
 
 import numpy as np
 from sklearn import metrics
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from sklearn.feature_selection import f_classif, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 
@@ -42,14 +42,20 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
     return min(times[1:])
 
 
+def sizes(width: int) -> list[int]:
+    """The paper's k that a layer is wide enough for."""
+    return [k for k in PAPER_K if k <= width]
+
+
 def paper_sweep(
     train: np.ndarray, y: np.ndarray, test: np.ndarray, y_test: np.ndarray
 ) -> dict[int, tuple[list[int], float]]:
     """Adaptive thresholding by saga with scikit-learn's scores: support and test F1 for each k."""
     difference = np.abs(train[y].mean(axis=0) - train[~y].mean(axis=0))
-    current = np.argsort(-difference)[: PAPER_K[-1]]
+    ks = sizes(train.shape[1])
+    current = np.argsort(-difference)[: ks[-1]]
     found = {}
-    for k, following in zip(PAPER_K[::-1], [*PAPER_K[-2::-1], 0], strict=True):
+    for k, following in zip(ks[::-1], [*ks[-2::-1], 0], strict=True):
         C, l1_ratio = elastic_net_settings(k)
         model = LogisticRegression(C=C, l1_ratio=l1_ratio, solver="saga", class_weight="balanced", max_iter=1000)
         model.fit(train[:, current], y)
@@ -73,9 +79,10 @@ def paper_sweep(
 
 def our_sweep(problem: Problem, test: np.ndarray, y_test: np.ndarray) -> dict[int, tuple[list[int], float]]:
     """The same with this library."""
-    choices = AdaptiveThresholding().path(problem, PAPER_K)
+    ks = sizes(problem.width)
+    choices = AdaptiveThresholding().path(problem, ks)
     found = {}
-    for k, choice, probe in zip(PAPER_K, choices, fit_supports(problem, choices), strict=True):
+    for k, choice, probe in zip(ks, choices, fit_supports(problem, choices), strict=True):
         found[k] = (choice.support.tolist(), float(scores(y_test, probe.decision(test))["f1"]))
     return found
 
@@ -85,7 +92,8 @@ def main() -> None:
     for name, default in (("n", 3000), ("d", 2048), ("repeats", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
-    warnings.simplefilter("ignore", ConvergenceWarning)
+    for expected in (ConvergenceWarning, UndefinedMetricWarning):
+        warnings.simplefilter("ignore", expected)
     planted = planted_problem(asked.n, asked.d, PLANTED)
     draw = np.random.default_rng(0).permutation(asked.n)
     train, test = draw[: int(0.7 * asked.n)], draw[int(0.7 * asked.n) :]
@@ -126,6 +134,7 @@ def main() -> None:
                 lambda k=k: theirs(k, solver="newton-cholesky", tol=1e-8),
             )
             for k in (1, 16, 64, 256)
+            if k <= asked.d
         ),
         (
             f"single neurons (ours all {asked.d}, theirs 30)",
@@ -135,7 +144,7 @@ def main() -> None:
         ("all scores of one probe", lambda: scores(y_test, decision), None),
         ("interval of F1, 1,000 resamples", lambda: bootstrap.intervals(y_test, decision), None),
         (
-            "adaptive sweep, 15 k, with scores (theirs: the paper's)",
+            f"adaptive sweep, {len(sizes(asked.d))} k, with scores (theirs: the paper's)",
             lambda: our_sweep(problem(), planted.X[test], y_test),
             lambda: paper_sweep(scaled, y, scaled_test, y_test),
         ),
@@ -151,7 +160,7 @@ def main() -> None:
         print(f"{name:68}{mine:9.4f}{yours:9.3f}{yours / mine:8.1f}")
     found, published = our_sweep(problem(), planted.X[test], y_test), paper_sweep(scaled, y, scaled_test, y_test)
     print(f"\nshare of the {PLANTED} planted neurons among the k, and F1 on test: ours, the paper's procedure")
-    for k in PAPER_K:
+    for k in found:
         shares = [len(set(support) & set(planted.support)) / min(k, PLANTED) for support, _ in (found[k], published[k])]
         print(f"k = {k:3}   {shares[0]:.2f} {shares[1]:.2f}   {found[k][1]:.3f} {published[k][1]:.3f}")
 
