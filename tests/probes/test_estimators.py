@@ -251,10 +251,3 @@ def test_labels_and_weights_that_cannot_be_used_are_refused(planted):
         SparseProbe(class_weight="equal").fit(planted.X, planted.y)
     with pytest.raises(UnknownNameError, match="unknown loss 'log'"):
         SparseProbe(loss="log").fit(planted.X, planted.y)
-
-
-@pytest.mark.parametrize("estimator", [SparseProbe(k=4), SparsePath(k=[1, 4])])
-def test_labels_without_information_give_chance(estimator):
-    rng = np.random.default_rng(2)
-    X, y = rng.standard_normal((800, 60)), rng.integers(0, 2, 800)
-    assert clone(estimator).fit(X[:400], y[:400]).score(X[400:], y[400:]) == pytest.approx(0.5, abs=0.1)
