@@ -10,10 +10,12 @@ import pytest
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments import planted_problem
 from sparseprobe.selection import (
+    Choice,
     MeanDifference,
     Problem,
     Ranking,
     best_first,
+    choose,
     register_selection,
     registry,
     selection_named,
@@ -98,3 +100,33 @@ def test_a_selection_itself_is_as_good_as_its_name(problem):
 def test_a_problem_of_one_class_is_refused():
     with pytest.raises(InputError, match="a selection compares two classes"):
         Problem.of(np.ones((3, 2)), [1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("supports", "message"),
+    [
+        ([[0, 1]], "must give a Choice for each of 2 k: 1"),
+        ([[0], [0]], r"'own' must choose 2 different neurons from 0 to 61, ascending, for k = 2: it gave \[0\]"),
+        ([[0], [3, 3]], r"it gave \[3, 3\]"),
+        ([[0], [4, 3]], r"it gave \[4, 3\]"),
+        ([[62], [0, 1]], r"for k = 1: it gave \[62\]"),
+        ([[-1], [0, 1]], r"it gave \[-1\]"),
+        ([[0.0], [0, 1]], r"it gave \[0.0\]"),
+    ],
+)
+def test_a_selection_that_breaks_the_contract_is_told_so(problem, supports, message):
+    class Own:
+        name = "own"
+
+        def path(self, problem, ks):
+            return [Choice(np.array(support)) for support in supports]
+
+    with pytest.raises(InputError, match=message):
+        choose(Own(), problem, [1, 2])
+
+
+@pytest.mark.parametrize("what", [3, object(), MeanDifference])
+def test_what_is_no_selection_is_refused(what):
+    for use in (register_selection, selection_named):
+        with pytest.raises(InputError, match=r"is no selection: give a name \(adaptive"):
+            use(what)

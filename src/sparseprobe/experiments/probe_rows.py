@@ -19,6 +19,7 @@ from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layer
 from sparseprobe.experiments.schema import Column, check_table
 from sparseprobe.probes.metrics import scores
 from sparseprobe.probes.support_probe import SupportProbe, fit_supports
+from sparseprobe.selection.contract import choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -98,7 +99,7 @@ class Plan:
 
     def probes(self, problem: Problem, ks: list[int]) -> tuple[list[Choice], list[SupportProbe]]:
         """Choose, then fit."""
-        choices = self.method.path(problem, ks)
+        choices = choose(self.method, problem, ks)
         return choices, fit_supports(problem, choices, preset=self.preset)
 
 

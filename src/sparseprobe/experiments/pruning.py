@@ -15,6 +15,7 @@ from sparseprobe.experiments.probe_rows import Cell, Plan, Walk, planned_rows
 from sparseprobe.experiments.schema import PRUNING
 from sparseprobe.probes.group_bootstrap import RESAMPLES
 from sparseprobe.progress import SILENT, Progress
+from sparseprobe.selection.contract import choose
 from sparseprobe.selection.f_statistic import FStatistic
 from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.registry import selection_named
@@ -75,4 +76,4 @@ def pruning(
 
 
 def _best_single(cell: Cell, method: Prefiltered) -> int:
-    return int(method.path(cell.problem(), [1])[0].support[0])
+    return int(choose(method, cell.problem(), [1])[0].support[0])

@@ -19,6 +19,7 @@ from sparseprobe.experiments.schema import STABILITY
 from sparseprobe.experiments.sweep import PAPER_K
 from sparseprobe.keyed_random import generator
 from sparseprobe.progress import SILENT, Progress
+from sparseprobe.selection.contract import choose
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.selection.registry import selection_named
 
@@ -67,7 +68,7 @@ def selection_stability(
         sizes = ks[cell.task.layer]
         chosen = np.zeros((len(sizes), resamples, cell.problem().width), bool)
         for draw in range(resamples):
-            for i, choice in enumerate(method.path(_part(cell, draw, share), sizes)):
+            for i, choice in enumerate(choose(method, _part(cell, draw, share), sizes)):
                 chosen[i, draw, choice.support] = True
         for size, times in zip(sizes, chosen, strict=True):
             frequency = times.mean(axis=0)

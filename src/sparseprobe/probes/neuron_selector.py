@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sparseprobe.probes.class_problems import ClassWeight, class_problems
 from sparseprobe.probes.sparse_probe import checked_k
+from sparseprobe.selection.contract import choose
 from sparseprobe.selection.registry import selection_named
 
 if TYPE_CHECKING:
@@ -58,11 +59,11 @@ class NeuronSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
         )
         method = selection_named(self.method)
         if len(problems) == 1:
-            self.support_ = method.path(problems[0], [k])[0].support
+            self.support_ = choose(method, problems[0], [k])[0].support
             return self
         reached = np.full(X.shape[1], k + 1)
         for problem in problems:
-            for size, choice in enumerate(method.path(problem, range(1, k + 1)), start=1):
+            for size, choice in enumerate(choose(method, problem, range(1, k + 1)), start=1):
                 reached[choice.support] = np.minimum(reached[choice.support], size)
         self.support_ = np.sort(np.argsort(reached, kind="stable")[:k])
         return self

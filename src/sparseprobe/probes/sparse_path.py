@@ -17,6 +17,7 @@ from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.probes.metrics import METRICS, scores
 from sparseprobe.probes.sparse_probe import SparseClassifier, checked_k, probabilities, warn_unless_converged
 from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
+from sparseprobe.selection.contract import choose
 from sparseprobe.selection.registry import selection_named
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class SparsePath(SparseClassifier):
         return sorted({checked_k(k, width) for k in self.k})
 
     def _path(self, problem: Problem) -> list[SupportProbe]:
-        choices = selection_named(self.selection, preset=self.preset).path(problem, self.k_)
+        choices = choose(selection_named(self.selection, preset=self.preset), problem, self.k_)
         return fit_supports(problem, choices, preset=self.preset, loss=self.loss, C=self.C)
 
     def _folds(self, X: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> list[Fold]:

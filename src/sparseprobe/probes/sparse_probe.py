@@ -22,6 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from sparseprobe.errors import InputError
 from sparseprobe.probes.class_problems import ClassWeight, class_problems
 from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
+from sparseprobe.selection.contract import choose
 from sparseprobe.selection.registry import selection_named
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class SparseProbe(SparseClassifier):
         problems = self._problems(X, y, sample_weight)
         k = checked_k(self.k, X.shape[1])
         method = selection_named(self.selection, preset=self.preset)
-        choices = [method.path(problem, [k]) for problem in problems]
+        choices = [choose(method, problem, [k]) for problem in problems]
         self._probes = [
             fit_supports(problem, choice, preset=self.preset, loss=self.loss, C=self.C)[0]
             for problem, choice in zip(problems, choices, strict=True)

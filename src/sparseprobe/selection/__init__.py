@@ -1,7 +1,7 @@
 """Choose the k neurons of a probe: rankings, adaptive thresholding, and what a user registers."""
 
 from sparseprobe.selection.adaptive import AdaptiveThresholding
-from sparseprobe.selection.contract import Certificate, Choice, Ranking, Selection, best_first
+from sparseprobe.selection.contract import Certificate, Choice, Ranking, Selection, best_first, choose
 from sparseprobe.selection.f_statistic import FStatistic
 from sparseprobe.selection.l1 import L1
 from sparseprobe.selection.mean_difference import MeanDifference
@@ -31,6 +31,7 @@ __all__ = [
     "Selection",
     "TrainingLayer",
     "best_first",
+    "choose",
     "register_selection",
     "selection_named",
     "selection_names",

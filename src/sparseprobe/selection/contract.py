@@ -7,6 +7,7 @@ A selection is any object (here: a frozen dataclass in a file of its own) with
 
 It sees a `Problem`: training examples only. It draws from `problem.generator(...)` only, so that the same problem gives
 the same choice. `ks` are distinct, ascending, and at most the width. `register_selection` gives it its name everywhere.
+Every answer is checked by `choose`, so that a selection of one's own that breaks the contract is told so.
 
 Most selections are rankings: a score for each neuron, of which the k largest are taken. Those extend `Ranking` and
 write `scores` alone.
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+from sparseprobe.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +84,29 @@ class Ranking(ABC):
         """The best k for each k; a smaller support lies within a larger one."""
         ranking = best_first(self.scores(problem))
         return [Choice(np.sort(ranking[:k])) for k in ks]
+
+
+def choose(selection: Selection, problem: Problem, ks: Sequence[int]) -> list[Choice]:
+    """The choices of a selection, checked: for each k one, with k different neurons of the layer, ascending.
+
+    Raises `InputError` for a selection that answers otherwise.
+
+    >>> from sparseprobe.selection import MeanDifference, Problem
+    >>> choose(MeanDifference(), Problem.of([[0.0, 1.0], [2.0, 1.0]], [0, 1]), [1])[0].support
+    array([0])
+    """
+    choices = list(selection.path(problem, ks))
+    if len(choices) != len(ks):
+        raise InputError(f"the selection {selection.name!r} must give a Choice for each of {len(ks)} k: {len(choices)}")
+    for k, choice in zip(ks, choices, strict=True):
+        support = np.asarray(choice.support)
+        ascending = support.shape == (k,) and support.dtype.kind in "iu" and bool((np.diff(support) > 0).all())
+        if not ascending or support[0] < 0 or support[-1] >= problem.width:
+            raise InputError(
+                f"the selection {selection.name!r} must choose {k} different neurons from 0 to {problem.width - 1}, "
+                f"ascending, for k = {k}: it gave {support.tolist()[:10]}"
+            )
+    return choices
 
 
 def best_first(*scores: np.ndarray) -> NDArray[np.int64]:

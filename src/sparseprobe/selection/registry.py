@@ -15,15 +15,16 @@ _SELECTIONS: dict[str, dict[str, Selection]] = {}
 def register_selection(selection: Selection, *, preset: str = "default", replace: bool = False) -> Selection:
     """Make a selection known under its name; one with settings of its own for `preset="paper"` is registered twice.
 
-    Raises `InputError` if the name is taken, unless `replace`.
+    Raises `InputError` if the name is taken, unless `replace`, and for an object that is no selection.
 
     >>> from sparseprobe.selection import Random
     >>> register_selection(Random(), replace=True).name
     'random'
     """
-    presets = _SELECTIONS.setdefault(selection.name, {})
+    name = _checked(selection).name
+    presets = _SELECTIONS.setdefault(name, {})
     if preset in presets and not replace:
-        raise InputError(f"there is a selection {selection.name!r} already: choose another name, or say replace=True")
+        raise InputError(f"there is a selection {name!r} already: choose another name, or say replace=True")
     presets[preset] = selection
     return selection
 
@@ -31,17 +32,28 @@ def register_selection(selection: Selection, *, preset: str = "default", replace
 def selection_named(selection: str | Selection, *, preset: str = "default") -> Selection:
     """The selection of a name, with the settings of a preset where it has any; a selection itself is handed back.
 
-    Raises `UnknownNameError` with the list of known names.
+    Raises `UnknownNameError` with the list of known names, `InputError` for an object that is no selection.
 
     >>> selection_named("mean_difference").name
     'mean_difference'
     """
     if not isinstance(selection, str):
-        return selection
+        return _checked(selection)
     if selection not in _SELECTIONS:
         raise UnknownNameError("selection", selection, selection_names())
     presets = _SELECTIONS[selection]
     return presets.get(preset, presets["default"])
+
+
+def _checked(selection: Selection) -> Selection:
+    """The selection, if it has what the contract asks for."""
+    named = isinstance(getattr(selection, "name", None), str) and callable(getattr(selection, "path", None))
+    if not named or isinstance(selection, type):
+        raise InputError(
+            f"{selection!r} is no selection: give a name ({', '.join(_SELECTIONS)}), "
+            "or an object with a name and path(problem, ks)"
+        )
+    return selection
 
 
 def selection_names() -> tuple[str, ...]:
