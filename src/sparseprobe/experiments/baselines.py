@@ -3,11 +3,11 @@
     neurons           the sweep itself
     permuted_labels   the same procedure on labels permuted over groups: what would noise give?
     random_neurons    k neurons drawn at random: is the choice worth anything?
-    gaussian_basis    the same procedure after a random Gaussian d x d map: is the neuron basis special? (paper, section
-    5) orthonormal       k random orthonormal directions, round(16 / sqrt(k)) trials (paper, section 5)
+    gaussian_basis    the same procedure after a random Gaussian d x d map: is the neuron basis special?
+    orthonormal       k random orthonormal directions, round(16 / sqrt(k)) trials
 
-Each trial has its own draw, keyed by arm, layer and trial. Selectivity is the score of the neurons less that of an arm
-(Hewitt and Liang 2019). Cost of the Gaussian basis: n d^2 a layer and trial.
+The last two are the paper's (section 5). Each trial has its own draw, keyed by arm, layer and trial. Selectivity is the
+score of the neurons less that of an arm (Hewitt and Liang 2019). Cost of the Gaussian basis: n d^2 a layer and trial.
 """
 
 from __future__ import annotations

@@ -3,13 +3,11 @@
 The statistic is the correlation of activation and label. Labels are permuted over groups again and again, and all
 neurons are correlated with all permutations as one matrix product. From that:
 
-    p          per neuron: the share of permutations with as large a |correlation|; one neuron's error, not a list's
-    p_family   the share of permutations in which the largest |correlation| of all neurons of all layers is as large
-    (Westfall
-               and Young 1993): below 0.05, the chance of even one false neuron in the list is below 5 %
-    q          neurons that permuted labels put above a threshold, on average, over those that the real ones do (Storey
-    and
-               Tibshirani 2003, with all neurons taken for null: on the safe side): the false share of a list
+    p          of each neuron: the share of permutations with as large a |correlation|
+    p_family   the share of permutations in which the largest |correlation| of all neurons of all layers is as large:
+               below 0.05, the chance of even one false neuron in the list is below 5 % (Westfall and Young 1993)
+    q          the false share of a list: neurons that permuted labels put above a threshold, on average, over those
+               that the real ones do (Storey and Tibshirani 2003, all neurons taken for null: on the safe side)
 
 `confirm` tests neurons that were chosen before, on examples that did not choose them.
 Cost: a product of (permutations x n) by (n x d) for each feature and layer.

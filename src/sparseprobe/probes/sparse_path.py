@@ -17,6 +17,7 @@ from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.probes.metrics import METRICS, scores
 from sparseprobe.probes.sparse_probe import SparseClassifier, checked_k, probabilities, warn_unless_converged
 from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
+from sparseprobe.selection.adaptive import LADDER
 from sparseprobe.selection.contract import choose
 from sparseprobe.selection.registry import selection_named
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from sparseprobe.selection.contract import Selection
     from sparseprobe.selection.problem import Problem
 
-PATH_K = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32, 64, 128, 256)
 RULES = ("best", "one_standard_error")
 _SMALLER_IS_BETTER = ("log_loss",)
 Fold: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
@@ -116,7 +116,7 @@ class SparsePath(SparseClassifier):
 
     def _sizes(self, width: int) -> list[int]:
         if self.k is None:
-            return [k for k in PATH_K if k <= width]
+            return [k for k in LADDER if k <= width]
         if not len(self.k):
             raise InputError("k must be a list of whole numbers such as [1, 2, 4, 8], got an empty one")
         return sorted({checked_k(k, width) for k in self.k})
