@@ -23,13 +23,13 @@ Folder = Annotated[Path, typer.Argument(help="A saved dataset.")]
 
 @datasets.command(name="list")
 def list_datasets(context: typer.Context) -> None:
-    """The feature collections, and whether texts for them ship with the package."""
+    """The feature collections, and the texts that ship with the package: their size and origin."""
     show: Show = context.obj
     from sparseprobe.datasets import list_collections
 
     rows = list_collections()
     if not show.json:
-        shown = ("name", "features", "aggregate", "shipped_texts", "description")
+        shown = ("name", "features", "aggregate", "bytes", "origin", "description")
         rows = [{name: row[name] for name in shown} | {"features": len(row["features"])} for row in rows]
     show.rows(rows)
 

@@ -8,7 +8,7 @@ keep what any feature needs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +52,8 @@ class Candidates:
     stop: NDArray[np.int64]
     """Position after the last, (n_spans,)."""
     labels: NDArray[Any]
-    """(n_spans, n_features): int8 in {1, 0, -1}, or float32 with NaN for continuous features."""
+    """(n_spans, n_features): int8 in {1, 0, -1}, or float32 with NaN for continuous features; best feature by feature
+    in memory (see `rows_of`)."""
     features: pd.DataFrame
     """(n_features, 4): name, description, category, kind."""
     negative_kinds: Mapping[str, NDArray[np.int8]] = field(default_factory=dict)
@@ -61,6 +62,18 @@ class Candidates:
     """What was left out and how often: texts too short, spans cut by the context ..."""
     aggregate: str | None = None
     """How activations over an example are best put together, where that depends on the settings."""
+
+
+def rows_of(table: NDArray[np.int8], rows: NDArray[Any]) -> NDArray[np.int8]:
+    """The given rows of a table, (n_rows, n_features), each feature in one piece of memory, as they are read here.
+
+    >>> rows_of(np.array([[1, 0], [0, -1]], dtype=np.int8), np.array([1, 1, 0])).tolist()
+    [[0, -1], [0, -1], [1, 0]]
+    """
+    taken = np.empty((len(rows), table.shape[1]), dtype=np.int8, order="F")
+    for column in range(table.shape[1]):
+        taken[:, column] = np.take(np.ascontiguousarray(table[:, column]), rows)
+    return taken
 
 
 def assemble(
@@ -76,6 +89,7 @@ def assemble(
         raise UnknownNameError("split_by", split_by, ["group", "example"])
     codes, documents = pd.factorize(np.asarray(candidates.documents, dtype=object))
     codes = codes[candidates.sequence]
+    candidates = replace(candidates, labels=np.asfortranarray(candidates.labels))
     labels = candidates.labels
     binary = labels.dtype == np.int8
     names = candidates.features["name"].tolist()
@@ -144,7 +158,7 @@ def _draw_all(
     """Which spans each kept feature uses, (n_spans, n_kept)."""
     labels = candidates.labels
     n, share = settings.get("n_examples"), settings.get("positive_share")
-    drawn = np.zeros((len(labels), len(kept)), dtype=bool)
+    drawn = np.zeros((len(labels), len(kept)), dtype=bool, order="F")
     everything = np.arange(len(labels))
     parts = {"all": everything} if split is None else {part: np.flatnonzero(split == part) for part in GROUP_SHARES}
     for place, column in enumerate(kept):

@@ -186,6 +186,7 @@ def left_out(dataset: ProbingDataset) -> Iterator[Finding]:
 LEFT_OUT = {
     "texts_too_short": "texts were left out because they end before the first position used",
     "texts_repeated": "texts were left out because an earlier one has the same tokens and labels",
+    "texts_without_a_label": "texts have no label, so no example is made of them",
     "texts_cut_at_context": "texts were cut at the context",
     "spans_inside_a_token": "spans were left out because a boundary falls inside a token",
     "spans_cut_by_the_context": "spans were left out because the context ends inside them",

@@ -19,7 +19,7 @@ from sparseprobe.datasets.collections.collection import Collection, Request
 from sparseprobe.datasets.dataset_folder import is_dataset
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
-from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SHIPPED = "shipped"
 """The word for the texts that come with a collection."""
+ORIGIN = "written for sparseprobe (MIT)"
+"""Where the shipped texts come from, and their licence."""
 
 
 def load_dataset(
@@ -67,7 +69,10 @@ def load_dataset(
         if tokenizer is None:
             raise InputError(f"building {name} needs a tokenizer: the model's (hub id, folder, or shipped model)")
         return build(name, source, tokenizer, preset=preset, seed=seed, bos=bos, **settings)
-    if not Path(name).exists():
+    place = Path(name)
+    if not place.exists() and (place.suffix or len(place.parts) > 1):
+        raise DataError(f"there is no file or folder {name}; check the path")
+    if not place.exists():
         raise UnknownNameError("collection or dataset folder", name, COLLECTIONS)
     if source is not None or settings:
         raise InputError(
@@ -112,7 +117,10 @@ def build(
 
 
 def list_collections() -> list[dict[str, Any]]:
-    """A row for each collection: name, description, features, unit, aggregate, presets, shipped_texts.
+    """A row for each collection: name, description, features, unit, aggregate, presets, shipped_texts, bytes, origin.
+
+    `bytes` is the size of the shipped texts, `origin` where they come from and under which licence; None where none are
+    shipped.
 
     >>> [row["name"] for row in list_collections()][:2]
     ['natural_language', 'programming_language']
@@ -126,6 +134,8 @@ def list_collections() -> list[dict[str, Any]]:
             "aggregate": collection.aggregate,
             "presets": list(collection.presets),
             "shipped_texts": collection.has_shipped_texts(),
+            "bytes": sum(path.stat().st_size for path in collection.shipped_files()) or None,
+            "origin": ORIGIN if collection.has_shipped_texts() else None,
         }
         for collection in COLLECTIONS.values()
     ]

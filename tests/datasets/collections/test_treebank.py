@@ -58,14 +58,14 @@ def test_every_word_has_tokens_with_its_labels_and_counts_equal_the_files() -> N
     sentences = list(read_sentences(DEMO, source="demo"))
     words = [word for sentence in sentences for word in sentence.words]
     packed = PackedSentences(TextEncoder(load_tokenizer(characters())), 512)
-    packed.add_document(sentences)
+    packed.add_documents([sentences])
     tokens = packed.tokens(0)
     found = np.unique(tokens.word)
     np.testing.assert_array_equal(found, np.arange(len(words)))
     rows = [line.split("\t") for line in DEMO.splitlines() if line[:1].isdigit()]
     for upos in UPOS:
         in_file = sum(row[3] == upos for row in rows if row[0].isdigit())
-        assert sum(words[number].upos == upos for number in found) == in_file
+        assert sum(words[number].analysis.upos == upos for number in found) == in_file
     assert tokens.ends.sum() == len(sentences)
     flat = packed.sequences()
     ids = flat.tokens[flat.offsets[tokens.sequence] + tokens.position]
@@ -77,7 +77,7 @@ def test_every_word_has_tokens_with_its_labels_and_counts_equal_the_files() -> N
 def test_sequences_are_whole_sentences_in_order() -> None:
     sentences = list(read_sentences(DEMO, source="demo"))[:12]
     packed = PackedSentences(TextEncoder(load_tokenizer(characters())), 90)
-    packed.add_document(sentences)
+    packed.add_documents([sentences])
     decode = load_tokenizer(characters()).decode
     texts = [decode(ids.tolist()).strip() for ids in packed.sequences()]
     assert " ".join(texts) == " ".join(sentence.text for sentence in sentences)
@@ -85,7 +85,7 @@ def test_sequences_are_whole_sentences_in_order() -> None:
     assert all(any(text.endswith(end) for end in ends) for text in texts)
     assert all(len(first) + len(second) + 1 > 90 for first, second in pairwise(texts))
     short = PackedSentences(TextEncoder(load_tokenizer(characters())), 10)
-    short.add_document(sentences)
+    short.add_documents([sentences])
     assert short.cut == 12
     assert short.sequences().lengths.max() == 10
 

@@ -114,6 +114,12 @@ class Collection:
         """Whether texts for this collection come with the package."""
         return bool(self.texts) and all((TEXTS / name).exists() for name in self.texts)
 
+    def shipped_files(self) -> list[Path]:
+        """The files of the texts that come with the package; empty where there are none."""
+        if not self.has_shipped_texts():
+            return []
+        return sorted(path for name in self.texts for path in (TEXTS / name).rglob("*") if path.is_file())
+
     def shipped_texts(self) -> list[Path]:
         """Where the texts are that come with the package; InputError where there are none for this collection."""
         if not self.has_shipped_texts():

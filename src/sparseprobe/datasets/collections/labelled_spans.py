@@ -41,11 +41,9 @@ class _Found:
 
     windows: list[NDArray[np.int32]] = field(default_factory=list)
     documents: list[str] = field(default_factory=list)
-    sequence: list[int] = field(default_factory=list)
-    start: list[int] = field(default_factory=list)
-    stop: list[int] = field(default_factory=list)
+    places: list[NDArray[np.int64]] = field(default_factory=list)
+    """For the spans of each text: sequence, start, stop, and whether the span is dropped, (4, n_spans)."""
     label: list[Any] = field(default_factory=list)
-    dropped: list[bool] = field(default_factory=list)
     counts: dict[str, int] = field(
         default_factory=lambda: {"texts": 0, "spans": 0, "spans_inside_a_token": 0, "spans_cut_by_the_context": 0}
     )
@@ -65,11 +63,12 @@ def find_spans(request: Request, column: str, parse: Parse | None = None) -> Can
     read = parse or parse_spans
     for item, encoded in request.encoded([column]):
         _collect(request, found, item, encoded, read(item, column), cover=partial == "cover")
-    if all(found.dropped):
+    places = np.concatenate([np.zeros((4, 0), dtype=np.int64), *found.places], axis=1)
+    if places[3].all():
         raise DataError(
             f"no span of the column {column!r} could be aligned: {found.counts}; look at the spans' positions"
         )
-    return _as_tokens(request, found, column) if unit == "token" else _as_spans(found, column)
+    return _as_tokens(request, found, places, column) if unit == "token" else _as_spans(found, places, column)
 
 
 def parse_spans(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
@@ -127,26 +126,22 @@ def _collect(
         aligned = align(item.text, encoded, [span[:2] for span in spans])
     except InputError as error:
         raise DataError(f"{item.where}: {error}") from error
-    for start, stop, exact, (_, _, label) in zip(aligned.start, aligned.stop, aligned.exact, spans, strict=True):
-        found.counts["spans"] += 1
-        if stop <= start:
-            found.counts["spans_inside_a_token"] += 1
-            continue
-        window = int(start) // room
-        cut = (int(stop) - 1) // room != window
-        inside = not exact and not cover
-        found.counts["spans_cut_by_the_context"] += cut
-        found.counts["spans_inside_a_token"] += inside and not cut
-        offset = fronts[window] - window * room
-        found.sequence.append(first_window + window)
-        found.start.append(int(start) + offset)
-        found.stop.append(min(int(stop), (window + 1) * room) + offset)
-        found.label.append(label)
-        found.dropped.append(bool(cut or inside))
+    has_tokens = aligned.stop > aligned.start
+    start, stop = aligned.start[has_tokens], aligned.stop[has_tokens]
+    window = start // room
+    cut = (stop - 1) // room != window
+    inside = np.zeros(len(start), dtype=bool) if cover else ~aligned.exact[has_tokens]
+    found.counts["spans"] += len(spans)
+    found.counts["spans_cut_by_the_context"] += int(cut.sum())
+    found.counts["spans_inside_a_token"] += int((~has_tokens).sum() + (inside & ~cut).sum())
+    offset = np.array(fronts, dtype=np.int64)[window] - window * room
+    last = np.minimum(stop, (window + 1) * room)
+    found.places.append(np.stack([first_window + window, start + offset, last + offset, cut | inside]))
+    found.label += [span[2] for span, whole in zip(spans, has_tokens.tolist(), strict=True) if whole]
 
 
-def _as_spans(found: _Found, column: str) -> Candidates:
-    kept = ~np.array(found.dropped, dtype=bool)
+def _as_spans(found: _Found, places: NDArray[np.int64], column: str) -> Candidates:
+    kept = places[3] == 0
     values = [label for label, keep in zip(found.label, kept, strict=True) if keep]
     if len({str(value) for value in values}) == 1:
         raise DataError(
@@ -157,9 +152,9 @@ def _as_spans(found: _Found, column: str) -> Candidates:
     return Candidates(
         sequences=Sequences.of(found.windows),
         documents=found.documents,
-        sequence=np.array(found.sequence, dtype=np.int64)[kept],
-        start=np.array(found.start, dtype=np.int64)[kept],
-        stop=np.array(found.stop, dtype=np.int64)[kept],
+        sequence=places[0, kept],
+        start=places[1, kept],
+        stop=places[2, kept],
         labels=labels,
         features=features,
         counts=found.counts,
@@ -167,15 +162,18 @@ def _as_spans(found: _Found, column: str) -> Candidates:
     )
 
 
-def _as_tokens(request: Request, found: _Found, column: str) -> Candidates:
+def _as_tokens(request: Request, found: _Found, places: NDArray[np.int64], column: str) -> Candidates:
     sequences = Sequences.of(found.windows)
     names = sorted({str(label) for label in found.label if TRUTH.get(str(label).lower(), 1) == 1})
     labels = np.zeros((len(sequences.tokens), len(names)), dtype=np.int8)
-    base = sequences.offsets[np.array(found.sequence, dtype=np.int64)]
-    rows = list(zip(base.tolist(), found.start, found.stop, found.label, found.dropped, strict=True))
-    for offset, start, stop, label, dropped in sorted(rows, key=lambda row: row[-1]):
-        if str(label) in names:
-            labels[offset + start : offset + stop, names.index(str(label))] = -1 if dropped else 1
+    base = sequences.offsets[places[0]]
+    columns = {name: number for number, name in enumerate(names)}
+    order = np.argsort(places[3], kind="stable").tolist()  # what is dropped last, so that it has the last word
+    starts, stops, values = (base + places[1]).tolist(), (base + places[2]).tolist(), (1 - 2 * places[3]).tolist()
+    for row in order:
+        number = columns.get(str(found.label[row]))
+        if number is not None:
+            labels[starts[row] : stops[row], number] = values[row]
     sequence, position = token_places(sequences)
     text = is_text(request, sequences)
     feature = [(column if TRUTH.get(name.lower()) == 1 else name, f"the token is in a span {name}") for name in names]

@@ -7,6 +7,7 @@ than a sequence is cut at its end. A token belongs to the first word that it sha
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from sparseprobe.datasets.alignment import token_cores
 from sparseprobe.datasets.sequences import Sequences
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,20 +53,32 @@ class PackedSentences:
     """The document of each sequence."""
     n_documents: int = 0
     """Documents added."""
+    n_sentences: int = 0
+    """Their sentences."""
     cut: int = 0
     """Sentences that were longer than a sequence."""
 
     def __post_init__(self) -> None:
         self._sequences: list[NDArray[np.int32]] = []
-        self._tokens: list[NDArray[np.int64]] = []
+        self._tokens: list[NDArray[np.int32]] = []
         self._n_words = 0
 
-    def add_document(self, sentences: Sequence[Sentence]) -> None:
-        """Add the sentences of one document."""
-        text = " ".join(sentence.text for sentence in sentences)
+    def add_documents(self, documents: Iterable[Sequence[Sentence]]) -> None:
+        """Add documents, each the sentences of one; they are kept only until the tokenizer has had them."""
+        waiting: deque[tuple[str, Sequence[Sentence]]] = deque()
+
+        def texts() -> Iterator[str]:
+            for sentences in documents:
+                text = " ".join(sentence.text for sentence in sentences)
+                waiting.append((text, sentences))
+                yield text
+
+        for encoded in self.encoder.encode(texts()):
+            self._add(*waiting.popleft(), encoded)
+
+    def _add(self, text: str, sentences: Sequence[Sentence], encoded: EncodedText) -> None:
         lengths = [len(sentence.text) + 1 for sentence in sentences]
         begins = np.concatenate([[0], np.cumsum(lengths)])[:-1]
-        [encoded] = self.encoder.encode([text])
         words = [(word.start, word.stop) for sentence in sentences for word in sentence.words]
         of_sentence = np.repeat(np.arange(len(sentences)), [len(sentence.words) for sentence in sentences])
         spans = np.array(words, dtype=np.int64).reshape(-1, 2) + begins[of_sentence, None]
@@ -88,6 +101,7 @@ class PackedSentences:
             first = int(bounds[number + 1])
         self._n_words += len(words)
         self.n_documents += 1
+        self.n_sentences += len(sentences)
 
     def _close(
         self,
@@ -103,7 +117,7 @@ class PackedSentences:
         whole, front = self.encoder.surround(ids)
         row = np.full(len(ids), len(self._sequences))
         columns = [row, np.arange(len(ids)) + front, word + self._n_words, ends, in_first]
-        self._tokens.append(np.column_stack(columns).astype(np.int64)[word >= 0])
+        self._tokens.append(np.column_stack(columns).astype(np.int32)[word >= 0])
         self._sequences.append(whole)
         self.documents.append(document)
 
@@ -115,7 +129,8 @@ class PackedSentences:
         """The tokens that belong to a word, at `first_position` or after it."""
         table = np.concatenate(self._tokens)
         table = table[table[:, 1] >= first_position]
-        return WordTokens(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(bool), table[:, 4].astype(bool))
+        sequence, position, word = (table[:, column].astype(np.int64) for column in range(3))
+        return WordTokens(sequence, position, word, table[:, 3].astype(bool), table[:, 4].astype(bool))
 
 
 def _words_of_tokens(

@@ -92,6 +92,7 @@ def find_labelled_texts(
             "texts": request.reader.count,
             "texts_too_short": short,
             "texts_repeated": repeated,
+            "texts_without_a_label": int((np.isnan(labels) if continuous else labels == -1).all(axis=1).sum()),
             "texts_cut_at_context": sum(len(whole) == context for whole in kept),
         },
     )
@@ -136,8 +137,8 @@ def label_columns(
         known = texts != ""
         found = sorted(set(texts[known]), key=lambda value: (place.get(value, len(place)), value))
         if len(found) < 2:
-            only = f"the label {found[0]!r}" if found else "no label"
-            raise DataError(f"the column {column!r} holds only {only}; at least two classes are needed")
+            held = f"only the label {found[0]!r}" if found else "no label"
+            raise DataError(f"the column {column!r} holds {held}; at least two classes are needed")
         if all(value.lower() in TRUTH for value in found):
             truth = np.array([TRUTH.get(text.lower(), -1) for text in texts], dtype=np.int8)
             tables.append(truth[:, None])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparseprobe.datasets.candidates import Candidates
+from sparseprobe.datasets.candidates import Candidates, rows_of
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.datasets.tokenising import windows
 from sparseprobe.errors import DataError
@@ -32,7 +32,7 @@ def find_tokens(request: Request, table: NDArray[np.int8], features: pd.DataFram
     sequences, documents = text_windows(request)
     sequence, position = token_places(sequences)
     wanted = (position >= request.number("first_position")) & is_text(request, sequences)
-    labels = table[sequences.tokens[wanted]]
+    labels = rows_of(table, sequences.tokens[wanted])
     return Candidates(
         sequences=sequences,
         documents=documents,

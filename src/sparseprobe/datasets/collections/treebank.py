@@ -17,22 +17,24 @@ the treebank has. Counts of its words stand in the settings of the dataset.
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sparseprobe.datasets.candidates import Candidates
+from sparseprobe.datasets.candidates import Candidates, rows_of
 from sparseprobe.datasets.collections.collection import Collection, Request
 from sparseprobe.datasets.collections.packed_sentences import PackedSentences
 from sparseprobe.datasets.conllu_words import count_words, read_sentences
 from sparseprobe.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from sparseprobe.datasets.conllu_words import Sentence, Word
+    from sparseprobe.datasets.conllu_words import Analysis, Sentence
 
 UPOS = (
     *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ"),
@@ -60,13 +62,13 @@ END, FIRST_END = "end_of_sentence", "first_end_of_sentence"
 
 
 class Feature(NamedTuple):
-    """A feature of words."""
+    """A feature of words, as the treebank analyses them."""
 
     name: str
     description: str
     category: str
-    holds: Callable[[Word], int]
-    """The label of a word: 1, 0, or -1."""
+    holds: Callable[[Analysis], int]
+    """The label of a word with this analysis: 1, 0, or -1."""
 
 
 def _upos(value: str) -> Feature:
@@ -79,7 +81,7 @@ def _relation(value: str) -> Feature:
 
 
 def _value(category: str, value: str) -> Feature:
-    def holds(word: Word) -> int:
+    def holds(word: Analysis) -> int:
         return int(value in word.features[category].split(",")) if category in word.features else -1
 
     about = f"{category} is {value}, against words with another {category}"
@@ -89,7 +91,7 @@ def _value(category: str, value: str) -> Feature:
 def _restricted(name: str) -> Feature:
     category, positive, negative, parts = RESTRICTED[name]
 
-    def holds(word: Word) -> int:
+    def holds(word: Analysis) -> int:
         if word.upos not in parts:
             return -1
         return {positive: 1, negative: 0}.get(word.features.get(category), -1)
@@ -112,9 +114,9 @@ ENDS = (
 )
 
 
-def every_feature(sentences: Sequence[Sentence]) -> tuple[Feature, ...]:
+def every_feature(words: Iterable[Analysis]) -> tuple[Feature, ...]:
     """All parts of speech, relations and values of categories that a treebank has."""
-    words = [word for sentence in sentences for word in sentence.words]
+    words = list(words)
     values = {(name, one) for word in words for name, value in word.features.items() for one in value.split(",")}
     return (
         *map(_upos, sorted({word.upos for word in words})),
@@ -127,22 +129,23 @@ def _find(request: Request) -> Candidates:
     wanted = request.settings["features"]
     if wanted not in ("paper", "all"):
         raise UnknownNameError("choice of features", wanted, ["paper", "all"])
-    sentences = [sentence for item in request.texts() for sentence in read_sentences(item.text, source=item.document)]
-    if not sentences:
-        raise DataError("the treebank has no sentence; give CoNLL-U files")
-    features = PAPER if wanted == "paper" else every_feature(sentences)
+    found = _Words({}, array("i"))
     packed = PackedSentences(request.encoder, request.number("context", least=1))
-    for _, document in groupby(sentences, key=lambda sentence: sentence.document):
-        packed.add_document(list(document))
+    packed.add_documents(found.documents(request))
+    if not found.words:
+        raise DataError("the treebank has no sentence; give CoNLL-U files")
+    features = PAPER if wanted == "paper" else every_feature(found.analyses)
     tokens = packed.tokens(request.number("first_position"))
-    words = [word for sentence in sentences for word in sentence.words]
-    table = np.array([[feature.holds(word) for feature in features] for word in words], dtype=np.int8)
-    labels = np.concatenate([table[tokens.word], np.zeros((len(tokens.word), len(ENDS)), dtype=np.int8)], axis=1)
+    words = np.frombuffer(found.words, dtype=np.intc)[tokens.word]
+    table = [[*(feature.holds(analysis) for feature in features), 0, 0] for analysis in found.analyses]
+    labels = rows_of(np.array(table, dtype=np.int8), words)
     labels[:, -2] = tokens.ends
     labels[:, -1] = np.where(tokens.ends, tokens.in_first, -1)
-    punctuation = np.array([word.upos == "PUNCT" for word in words])[tokens.word]
+    punctuation = np.array([analysis.upos == "PUNCT" for analysis in found.analyses])[words]
     rows = [(feature.name, feature.description, feature.category, "binary") for feature in features]
-    counts = {"documents": packed.n_documents, "sentences": len(sentences), "words": len(words)}
+    counts = {"documents": packed.n_documents, "sentences": packed.n_sentences, "words": len(found.words)}
+    named = list(found.analyses)
+    per_analysis = {named[number]: n for number, n in Counter(found.words).items()}
     return Candidates(
         sequences=packed.sequences(),
         documents=packed.documents,
@@ -152,8 +155,29 @@ def _find(request: Request) -> Candidates:
         labels=labels,
         features=pd.DataFrame([*rows, *ENDS], columns=["name", "description", "category", "kind"]),
         negative_kinds={END: punctuation.astype(np.int8)},
-        counts=counts | {"spans_cut_by_the_context": packed.cut} | count_words(sentences),
+        counts=counts | {"spans_cut_by_the_context": packed.cut} | count_words(per_analysis),
     )
+
+
+class _Words(NamedTuple):
+    """The analysis of every word, as a number, so that a treebank of millions of words fits in memory."""
+
+    analyses: dict[Analysis, int]
+    """The number of each analysis, in the order in which they are met."""
+    words: array[int]
+    """The analysis of each word."""
+
+    def documents(self, request: Request) -> Iterator[list[Sentence]]:
+        """Stream the sentences of each document, and keep what their words are."""
+        sentences = (
+            sentence for item in request.texts() for sentence in read_sentences(item.text, source=item.document)
+        )
+        for _, group in groupby(sentences, key=lambda sentence: sentence.document):
+            document = list(group)
+            for sentence in document:
+                for word in sentence.words:
+                    self.words.append(self.analyses.setdefault(word.analysis, len(self.analyses)))
+            yield document
 
 
 _SETTINGS = {
