@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 COLUMNS = 10
 NUMBER = re.compile(r"\d+([-.]\d+)?")
-ID, FORM, UPOS, FEATS, DEPREL, MISC = 0, 1, 3, 5, 7, 9
 
 
 class Analysis(NamedTuple):
@@ -80,7 +79,7 @@ def read_sentences(conllu: str, *, source: str) -> Iterator[Sentence]:
     for lines in _blocks(conllu):
         rows = []
         for line in lines:
-            if not line.startswith("#"):
+            if line[0] != "#":
                 rows.append(line.split("\t"))
                 continue
             name, _, value = line[1:].partition("=")
@@ -89,16 +88,14 @@ def read_sentences(conllu: str, *, source: str) -> Iterator[Sentence]:
         if not rows:
             continue
         number += 1
-        broken = next(
-            (row for row in rows if len(row) != COLUMNS or not (row[ID].isdigit() or NUMBER.fullmatch(row[ID]))), None
-        )
-        if broken is not None:
+        try:
+            yield _sentence(rows, document)
+        except ValueError as error:
+            broken = next((row for row in rows if len(row) != COLUMNS or not NUMBER.fullmatch(row[0])), rows[0])
             raise DataError(
                 f"{source}, sentence {number} is not CoNLL-U: the line {' '.join(broken)[:60]!r} needs a number and "
                 f"{COLUMNS} columns in all, with tabs between; mend or remove it"
-            )
-        try:
-            yield _sentence(rows, document)
+            ) from error
         except KeyError as error:
             raise DataError(f"{source}, sentence {number} has no word {error}, which a range counts in") from error
 
@@ -120,7 +117,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
     while place < len(text):
         end = text.find("\n\n", place)
         end = len(text) if end < 0 else end
-        yield [line for line in text[place:end].split("\n") if line.strip()]
+        yield [line for line in text[place:end].split("\n") if line and not line.isspace()]
         place = end + 2
 
 
@@ -129,24 +126,25 @@ def _sentence(rows: Sequence[Sequence[str]], document: str) -> Sentence:
     words: list[Word] = []
     place, inside = 0, 0
     parts: dict[int, tuple[int, int]] = {}
-    for row in rows:
-        mark, form = row[ID], row[FORM]
-        if "." in mark:
-            continue
-        if "-" in mark:
-            first, inside = map(int, mark.split("-"))
-            forms = [other[FORM] for other in rows if other[ID].isdigit() and first <= int(other[ID]) <= inside]
-            parts = _parts(form, first, forms, place)
-        else:
+    for mark, form, _, upos, _, morphology, _, relation, _, misc in rows:
+        if mark.isdigit():
             number = int(mark)
-            within = number <= inside
-            start, stop = parts[number] if within else (place, place + len(form))
-            words.append(Word(start, stop, form, _analysis(row[UPOS], row[DEPREL], row[FEATS])))
-            if within:
+            if number > inside:
+                words.append(Word(place, place + len(form), form, _analysis(upos, relation, morphology)))
+            else:
+                words.append(Word(*parts[number], form, _analysis(upos, relation, morphology)))
                 continue
-        space = "" if "SpaceAfter=No" in row[MISC].split("|") else " "
-        pieces.append(form + space)
-        place += len(form) + len(space)
+        elif "." in mark:
+            continue
+        else:
+            first, inside = map(int, mark.split("-"))
+            forms = [row[1] for row in rows if row[0].isdigit() and first <= int(row[0]) <= inside]
+            parts = _parts(form, first, forms, place)
+        pieces.append(form)
+        place += len(form)
+        if misc == "_" or "SpaceAfter=No" not in misc.split("|"):
+            pieces.append(" ")
+            place += 1
     return Sentence(document, "".join(pieces).rstrip(), tuple(words))
 
 

@@ -133,15 +133,16 @@ def label_columns(
     tables, rows = [], []
     place = {value: number for number, value in enumerate(descriptions)}
     for column, raw in zip(columns, values, strict=True):
-        texts = np.array([_as_text(value) for value in raw], dtype=object)
-        known = texts != ""
-        found = sorted(set(texts[known]), key=lambda value: (place.get(value, len(place)), value))
+        codes, values_seen = pd.factorize(np.array([_as_text(value) for value in raw], dtype=object))
+        number = {str(value): code for code, value in enumerate(values_seen)}
+        known = codes != number.get("", -1)
+        found = sorted(number.keys() - {""}, key=lambda value: (place.get(value, len(place)), value))
         if len(found) < 2:
             held = f"only the label {found[0]!r}" if found else "no label"
             raise DataError(f"the column {column!r} holds {held}; at least two classes are needed")
         if all(value.lower() in TRUTH for value in found):
-            truth = np.array([TRUTH.get(text.lower(), -1) for text in texts], dtype=np.int8)
-            tables.append(truth[:, None])
+            truth = np.array([TRUTH.get(str(value).lower(), -1) for value in values_seen], dtype=np.int8)
+            tables.append(truth[codes][:, None])
             rows.append((column, descriptions.get(column, f"{column} is true"), category, "binary"))
             continue
         if len(found) > MAX_CLASSES:
@@ -149,7 +150,7 @@ def label_columns(
                 f"the column {column!r} holds {len(found)} labels, more than {MAX_CLASSES}; name a column of classes"
             )
         for value in found:
-            tables.append(np.where(known, texts == value, -1).astype(np.int8)[:, None])
+            tables.append(np.where(known, codes == number[value], -1).astype(np.int8)[:, None])
             name = value if len(columns) == 1 else f"{column}={value}"
             rows.append((name, descriptions.get(value, f"{column} is {value}"), category, "binary"))
     features = pd.DataFrame(rows, columns=["name", "description", "category", "kind"])
@@ -157,6 +158,8 @@ def label_columns(
 
 
 def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()
     if value is None or value != value:  # noqa: PLR0124  (NaN, of whatever type)
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
