@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sparseprobe import demo
 from sparseprobe.datasets.labelled_text import TextReader
@@ -21,11 +21,15 @@ from sparseprobe.errors import InputError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from sparseprobe.datasets.candidates import Candidates
     from sparseprobe.datasets.labelled_text import LabelledText
     from sparseprobe.datasets.readers import Source
     from sparseprobe.datasets.tokenising import EncodedText, TextEncoder
 
+T = TypeVar("T")
 TEXTS = Path(demo.__file__).parent / "texts"
 
 COMMON: Mapping[str, Any] = {
@@ -56,7 +60,17 @@ class Request:
         object.__setattr__(self, "reader", reader)
 
     def encoded(self, required: Sequence[str] = ()) -> Iterator[tuple[LabelledText, EncodedText]]:
-        """Stream the texts with their tokens; a text is kept only until its tokens are there."""
+        """Stream the texts with their tokens and the characters of each token."""
+        return self._with_texts(self.encoder.encode, required)
+
+    def encoded_ids(self, required: Sequence[str] = ()) -> Iterator[tuple[LabelledText, NDArray[np.int32]]]:
+        """Stream the texts with their token ids alone, which is faster."""
+        return self._with_texts(self.encoder.encode_ids, required)
+
+    def _with_texts(
+        self, encode: Callable[[Iterator[str]], Iterator[T]], required: Sequence[str]
+    ) -> Iterator[tuple[LabelledText, T]]:
+        """Texts go to the tokenizer in batches, so each is kept only until what it became comes back."""
         waiting: deque[LabelledText] = deque()
 
         def texts() -> Iterator[str]:
@@ -64,7 +78,7 @@ class Request:
                 waiting.append(item)
                 yield item.text
 
-        for encoded in self.encoder.encode(texts()):
+        for encoded in encode(texts()):
             yield waiting.popleft(), encoded
 
     def texts(self, required: Sequence[str] = ()) -> Iterator[LabelledText]:

@@ -8,13 +8,8 @@ serves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.text_labels import find_labelled_texts
-
-if TYPE_CHECKING:
-    from sparseprobe.datasets.candidates import Candidates
+from sparseprobe.datasets.collections.collection import Collection
+from sparseprobe.datasets.collections.text_labels import label_finder
 
 SOURCES = {
     "encyclopedia": "an encyclopedia article (paper: Wikipedia)",
@@ -28,20 +23,13 @@ SOURCES = {
     "business_email": "mail of a company (paper: Enron)",
 }
 
-
-def _find(request: Request) -> Candidates:
-    descriptions = {name: f"the text is {what}" for name, what in SOURCES.items()}
-    column = request.settings["label_column"]
-    return find_labelled_texts(request, columns=[column], category="data source", descriptions=descriptions)
-
-
 DATA_SOURCE = Collection(
     name="data_source",
     description="what kind of source a text comes from, each against the rest",
     unit="sequence",
     aggregate="mean",
     features=tuple(SOURCES),
-    find=_find,
+    find=label_finder("data source", {name: f"the text is {what}" for name, what in SOURCES.items()}),
     presets={
         "default": {"label_column": "label", "context": 512, "from_position": 1},
         "paper": {"label_column": "label", "context": 512, "from_position": 25, "split_by": "example"},

@@ -7,13 +7,8 @@ topics in all nine languages, so that a topic does not give the language away.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.text_labels import find_labelled_texts
-
-if TYPE_CHECKING:
-    from sparseprobe.datasets.candidates import Candidates
+from sparseprobe.datasets.collections.collection import Collection
+from sparseprobe.datasets.collections.text_labels import label_finder
 
 LANGUAGES = {
     "es": "Spanish",
@@ -27,20 +22,13 @@ LANGUAGES = {
     "sv": "Swedish",
 }
 
-
-def _find(request: Request) -> Candidates:
-    descriptions = {code: f"the text is in {name}" for code, name in LANGUAGES.items()}
-    column = request.settings["label_column"]
-    return find_labelled_texts(request, columns=[column], category="language", descriptions=descriptions)
-
-
 NATURAL_LANGUAGE = Collection(
     name="natural_language",
     description="the language of a text, each against the rest",
     unit="sequence",
     aggregate="mean",
     features=tuple(LANGUAGES),
-    find=_find,
+    find=label_finder("language", {code: f"the text is in {name}" for code, name in LANGUAGES.items()}),
     presets={
         "default": {"label_column": "label", "context": 512, "from_position": 1},
         "paper": {"label_column": "label", "context": 512, "from_position": 100, "split_by": "example"},

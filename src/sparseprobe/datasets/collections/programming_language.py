@@ -7,22 +7,10 @@ code and its language in the column `label` serves, or a folder of source files 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.text_labels import find_labelled_texts
-
-if TYPE_CHECKING:
-    from sparseprobe.datasets.candidates import Candidates
+from sparseprobe.datasets.collections.collection import Collection
+from sparseprobe.datasets.collections.text_labels import label_finder
 
 LANGUAGES = ("C", "C++", "Go", "HTML", "Java", "JavaScript", "PHP", "Python", "XML")
-
-
-def _find(request: Request) -> Candidates:
-    descriptions = {language: f"the text is {language} code" for language in LANGUAGES}
-    column = request.settings["label_column"]
-    return find_labelled_texts(request, columns=[column], category="programming language", descriptions=descriptions)
-
 
 PROGRAMMING_LANGUAGE = Collection(
     name="programming_language",
@@ -30,7 +18,7 @@ PROGRAMMING_LANGUAGE = Collection(
     unit="sequence",
     aggregate="mean",
     features=LANGUAGES,
-    find=_find,
+    find=label_finder("programming language", {name: f"the text is {name} code" for name in LANGUAGES}),
     presets={
         "default": {"label_column": "label", "context": 512, "from_position": 1},
         "paper": {"label_column": "label", "context": 512, "from_position": 0, "split_by": "example"},

@@ -9,7 +9,6 @@ datasets (mean over tokens from a position on, a sequence each).
 
 from __future__ import annotations
 
-from collections import deque
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +20,25 @@ from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from sparseprobe.datasets.collections.collection import Request
-    from sparseprobe.datasets.labelled_text import LabelledText
 
 MAX_CLASSES = 200
 """More values than this in a label column look like a wrong column."""
 TRUTH: Mapping[str, int] = {"1": 1, "0": 0, "true": 1, "false": 0, "yes": 1, "no": 0}
+
+
+def label_finder(category: str, descriptions: Mapping[str, str]) -> Callable[[Request], Candidates]:
+    """Finds the texts of a collection whose label is in one column (the setting label_column)."""
+
+    def find(request: Request) -> Candidates:
+        column = request.settings["label_column"]
+        return find_labelled_texts(request, columns=[column], category=category, descriptions=descriptions)
+
+    return find
 
 
 def find_labelled_texts(
@@ -55,7 +63,7 @@ def find_labelled_texts(
     values: list[list[Any]] = [[] for _ in columns]
     starts, stops, short, repeated = [], [], 0, 0
     seen: set[bytes] = set()
-    for item, ids in _encoded(request, columns):
+    for item, ids in request.encoded_ids(columns):
         whole, front = encoder.surround(ids[:room])
         start, stop = max(first, front), len(whole) - (encoder.record.eos_id is not None)
         if start >= stop:
@@ -163,16 +171,3 @@ def _as_text(value: Any) -> str:
     if value is None or value != value:  # noqa: PLR0124  (NaN, of whatever type)
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-
-
-def _encoded(request: Request, columns: Sequence[str]) -> Iterator[tuple[LabelledText, NDArray[np.int32]]]:
-    """Each text with its ids; texts go to the tokenizer in batches, so they are kept only until theirs comes back."""
-    waiting: deque[LabelledText] = deque()
-
-    def texts() -> Iterable[str]:
-        for item in request.texts(columns):
-            waiting.append(item)
-            yield item.text
-
-    for ids in request.encoder.encode_ids(texts()):
-        yield waiting.popleft(), ids

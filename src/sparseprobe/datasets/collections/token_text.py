@@ -16,8 +16,6 @@ from sparseprobe.datasets.tokenising import windows
 from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -55,23 +53,15 @@ def text_windows(request: Request) -> tuple[Sequences, list[str]]:
     encoder, room = request.encoder, request.encoder.room(context)
     pieces: list[NDArray[np.int32]] = []
     documents: list[str] = []
-    sources: list[str] = []
-
-    def texts() -> Iterable[str]:
-        for item in request.texts():
-            sources.append(item.document)
-            yield item.text
-
-    for number, ids in enumerate(encoder.encode_ids(texts())):
+    for item, ids in request.encoded_ids():
         for _, piece in windows(ids, room, "all"):
             whole, _ = encoder.surround(piece)
             if len(whole) > first:
                 pieces.append(whole)
-                documents.append(sources[number])
+                documents.append(item.document)
     if not pieces:
-        raise DataError(
-            f"all {len(sources)} texts end before position {first}, where examples start; set first_position lower"
-        )
+        n = request.reader.count
+        raise DataError(f"all {n} texts end before position {first}, where examples start; set first_position lower")
     return Sequences.of(pieces), documents
 
 
