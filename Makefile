@@ -25,6 +25,7 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.extraction
 	$(BIN)/python -m benchmarks.probing
+	$(BIN)/python -m benchmarks.datasets
 
 bench-exact: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.exact

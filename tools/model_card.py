@@ -25,13 +25,16 @@ pipeline_tag: text-generation
 
 A small GPT-NeoX-architecture language model ({n_layers} layers, d_model {d_model}, {n_neurons:,} neurons,
 {parameters:,} parameters, {non_embedding:,} of them outside the embeddings) that ships with sparseprobe, so that every
-part of it can be tried without a download. It is made for looking at neurons, not for writing text. The models of the
+part of it can be tried without a download. It is made for looking at neurons, not for writing text: it stays in a
+natural language, repeats itself, and may go on in another programming language than it began in. The models of the
 suite ({suite}) have one tokenizer and read the same tokens in the same order.
 
 Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens, {share:.0%} of one pass over the text below:
-{steps:,} steps of {tokens_per_step:,} tokens, AdamW, peak learning rate {learning_rate}, {schedule}. The tokenizer is a
-byte-level BPE of 4,096 tokens trained on the same text. Documents stand one after the other with `<|endoftext|>`
-between them; the tokenizer adds no token by itself.
+{steps:,} steps of {tokens_per_step:,} tokens, AdamW, peak learning rate {learning_rate}.
+{schedule}
+
+The tokenizer is a byte-level BPE of 4,096 tokens trained on the same text. Documents stand one after the other with
+`<|endoftext|>` between them; the tokenizer adds no token by itself.
 
 ![Held-out loss over tokens](../training.svg)
 
@@ -131,11 +134,14 @@ def card(one: Trained, suite: list[Trained]) -> str:
 
 def schedule(training: dict[str, Any]) -> str:
     """What the learning rate did."""
-    cosine = "cosine schedule, rows of 256 tokens and at last of 512"
+    cosine = "The learning rate follows a cosine over the pass; rows hold 256 tokens, at last 512."
     start = training["annealed_from_step"]
     if start is None:
         return cosine
-    return f"{cosine}; from step {start:,} on it fell in a line to 2 % of its peak, so that the pass could end early"
+    return (
+        f"{cosine} From step {start:,} on it\nfalls in a line to 2 % of its peak, so that this copy could end "
+        "before the pass is over."
+    )
 
 
 def mean(bits_per_byte: dict[str, float]) -> float:
@@ -144,7 +150,7 @@ def mean(bits_per_byte: dict[str, float]) -> float:
 
 
 def figure(suite: list[Trained], path: Path) -> None:
-    """Held-out loss over training tokens, a line for each model: mean over kinds, and its range over kinds."""
+    """Held-out loss over training tokens, mean over kinds of text, a line for each model."""
     plt.rcParams |= {"svg.hashsalt": "sparseprobe", "font.size": 9, "svg.fonttype": "none"}
     drawing, axes = plt.subplots(figsize=(5.2, 3.2), layout="constrained")
     colours = plt.colormaps["viridis"]
@@ -153,12 +159,14 @@ def figure(suite: list[Trained], path: Path) -> None:
         tokens = [row["tokens"] / 1e6 for row in curve]
         values = [mean(row["bits_per_byte"]) for row in curve]
         colour = colours(0.85 * (1 - number / max(1, len(suite) - 1)))
-        axes.plot(tokens, values, color=colour, marker="o", markersize=3, linewidth=1.4, label=one.name)
-        axes.annotate(f"{values[-1]:.2f}", (tokens[-1], values[-1]), (4, -3), textcoords="offset points", color=colour)
+        label = f"{one.name}  {values[-1]:.2f}"
+        axes.plot(tokens, values, color=colour, marker="o", markersize=3, linewidth=1.4, label=label)
     axes.set(xscale="log", xlabel="training tokens (millions)", ylabel="held-out loss (bits per byte)")
-    axes.set_xlim(right=1.35 * max(row["tokens"] / 1e6 for one in suite for row in one.training["held_out"]))
+    ticks = [row["tokens"] / 1e6 for row in suite[0].training["held_out"][:-1]]
+    axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+    axes.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, title="model, loss at the end", title_fontsize=9)
     drawing.savefig(path, metadata={"Date": None})
     plt.close(drawing)
 

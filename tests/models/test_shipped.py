@@ -1,0 +1,99 @@
+"""The shipped suite: it loads with plain transformers, knows its languages, and a larger model is a better one."""
+
+import json
+import re
+from itertools import pairwise
+
+import pytest
+import torch
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import sparseprobe as sp
+from sparseprobe.models import shipped_models, shipped_path
+
+SUITE = ("demo-0.1m", "demo-0.6m", "demo-1.8m", "demo-4.7m")
+SHAPES = {"demo-0.1m": (2, 64), "demo-0.6m": (3, 128), "demo-1.8m": (4, 192), "demo-4.7m": (6, 256)}
+MARKERS = {
+    "fr": {"le", "la", "les", "de", "des", "et", "un", "une", "que", "qui", "pour", "dans", "vous", "il", "est", "du"},
+    "en": {"the", "of", "and", "to", "in", "a", "that", "is", "was", "it", "for", "with", "he", "you", "his", "be"},
+}
+PROMPTS = {
+    "fr": ("Elle ne savait pas pourquoi il", "C'était un", "Il ouvrit la porte de la maison et regarda dans"),
+    "en": ("It was a", "The President of the", "He opened the door of the house and looked at"),
+}
+
+
+def training(name):
+    return json.loads((shipped_path(name) / "training.json").read_text())
+
+
+def plain(name):
+    folder = shipped_path(name)
+    return AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+
+
+def continuation(name, prompt, length=48):
+    """Greedy, by plain transformers."""
+    model, tokenizer = plain(name)
+    ids = tokenizer(prompt, return_tensors="pt")
+    out = model.generate(**ids, max_new_tokens=length, do_sample=False, use_cache=True, pad_token_id=0)
+    return tokenizer.decode(out[0, ids["input_ids"].shape[1] :])
+
+
+def test_the_suite_is_whole_and_small():
+    assert shipped_models() == SUITE
+    assert sum(path.stat().st_size for name in SUITE for path in shipped_path(name).iterdir()) <= 28e6
+
+
+@pytest.mark.parametrize("name", SUITE)
+def test_plain_transformers_loads_it(name):
+    model, tokenizer = plain(name)
+    config = model.config
+    assert config.model_type == "gpt_neox"
+    assert (config.num_hidden_layers, config.hidden_size) == SHAPES[name]
+    assert config.intermediate_size == 4 * config.hidden_size
+    assert len(tokenizer) == config.vocab_size
+    with safe_open(shipped_path(name) / "model.safetensors", "pt") as file:
+        assert {file.get_slice(key).get_dtype() for key in file.keys()} == {"F16"}  # noqa: SIM118
+    assert "## Where the text is from" in (shipped_path(name) / "README.md").read_text()
+
+
+def test_one_tokenizer_and_one_order_of_tokens():
+    assert len({(shipped_path(name) / "tokenizer.json").read_bytes() for name in SUITE}) == 1
+    assert len({json.dumps([training(name)[key] for key in ("seed", "tokens", "data")]) for name in SUITE}) == 1
+
+
+def test_recorded_loss_falls_with_size():
+    """On the mean strictly; for a kind of text by itself no larger model is worse by more than 0.002 bits a byte."""
+    last = [training(name)["held_out"][-1]["bits_per_byte"] for name in SUITE]
+    assert len(last[0]) == 22
+    means = [sum(row.values()) / len(row) for row in last]
+    assert means == sorted(means, reverse=True)
+    for small, large in pairwise(last):
+        assert all(large[kind] < small[kind] + 0.002 for kind in small)
+
+
+def test_loss_falls_with_size_on_texts_that_no_model_saw():
+    means = []
+    for name in SUITE:
+        model = sp.load_model(name, device="cpu")
+        data = sp.load_dataset("natural_language", tokenizer=model.tokenizer)
+        rows = [data.sequences[i] for i in range(0, len(data.sequences), 20)]
+        losses = []
+        for row in rows:
+            ids = torch.from_numpy(row[:128].astype("int64"))[None]
+            with torch.no_grad():
+                losses.append(float(model.module(input_ids=ids, labels=ids).loss))
+        means.append(sum(losses) / len(losses))
+    assert means == sorted(means, reverse=True)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_greedy_continuation_stays_in_its_language(language):
+    text = " ".join(continuation(SUITE[-1], prompt) for prompt in PROMPTS[language])
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    hits = {name: sum(word in markers for word in words) for name, markers in MARKERS.items()}
+    assert hits[language] >= 15
+    assert hits[language] >= 5 * min(hits.values())
+    assert max(hits, key=lambda name: hits[name]) == language
