@@ -13,6 +13,7 @@ keyed by what it is, not by when it happens.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -145,7 +146,7 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
     """Do all stages that `out` does not hold yet, and return the tables.
 
     Raises:
-        StorageError: `out` belongs to a run with other settings, or cannot be written.
+        StorageError: `out` belongs to a run with other settings (but for its experiments), or cannot be written.
         SparseProbeError: any setting that cannot be used; nothing that was done before is lost.
     """
     folder = Path(out)
@@ -155,8 +156,7 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
     data = _dataset(folder / "dataset", spec, model.tokenizer)
     names = sorted(spec.experiments or usual_experiments(data), key=ABLATION.__eq__)  # ablation after neurons
     _refuse_early(spec, names, model, data)
-    if not (folder / "spec.yaml").exists():
-        write_yaml(folder / "spec.yaml", asdict(spec))
+    write_yaml(folder / "spec.yaml", asdict(spec))
     if not (folder / "dataset").exists():
         data.save(folder / "dataset")
     activations = extract(
@@ -197,12 +197,13 @@ def resume(folder: str | Path, *, progress: Progress = SILENT) -> Run:
 
 
 def _refuse_another(folder: Path, spec: RunSpec) -> None:
-    """See that the folder is new, or belongs to a run with the same settings."""
+    """See that the folder is new, or belongs to a run with the same settings; other experiments may join it."""
     path = folder / "spec.yaml"
     if not path.exists():
         return
     before = RunSpec.from_yaml(path)
-    changed = [name for name, value in asdict(spec).items() if value != getattr(before, name)]
+    settings = {name: value for name, value in asdict(spec).items() if name != "experiments"}
+    changed = [name for name, value in settings.items() if value != getattr(before, name)]
     if changed:
         raise StorageError(
             f"{folder} holds a run with another {' and '.join(changed)}: choose another --out, "
@@ -288,7 +289,7 @@ def _in_parts(
 
 def _record(folder: Path, spec: RunSpec, data: ProbingDataset, activations: Activations, started: str) -> None:
     path = folder / "provenance.json"
-    if path.exists():
+    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["spec"] == asdict(spec):
         return
     counts = {str(name): int(count) for name, count in data.examples["split"].value_counts().items()}
     record = {

@@ -108,6 +108,23 @@ def test_every_experiment_can_be_asked_for_and_gives_the_table_of_its_command(
         pd.testing.assert_frame_equal(without_time(path), without_time(out / "tables" / path.name))
 
 
+def test_another_experiment_joins_a_run_that_is_there(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    given = ("run", "--model", model_folder, "--dataset", dataset, "--out", out, *OPTIONS, "--layers", "1")
+    assert command(*given).code == 0
+    before = (out / "tables" / "sweep.parquet").read_bytes()
+    asked = []
+    real = runs.do_experiment
+    monkeypatch.setattr(runs, "do_experiment", lambda name, *rest: asked.append(name) or real(name, *rest))
+    assert command(*given, "--experiments", "sweep,neurons,dense").code == 0
+    assert asked == ["dense"]
+    assert (out / "tables" / "sweep.parquet").read_bytes() == before
+    for record in (yaml.safe_load((out / "spec.yaml").read_text()), json.loads((out / "provenance.json").read_text())):
+        assert record.get("spec", record)["experiments"] == ["sweep", "neurons", "dense"]
+
+
 def test_the_ablation_takes_away_what_validation_chose(
     command: Any, dataset: Path, model_folder: Path, tmp_path: Path
 ) -> None:
