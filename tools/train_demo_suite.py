@@ -34,7 +34,8 @@ import torch
 import zstandard
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch.nn.functional import cross_entropy
+from torch.nn import LinearCrossEntropyOptions
+from torch.nn.functional import linear_cross_entropy
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
 if TYPE_CHECKING:
@@ -262,8 +263,11 @@ def batch_at(stream: np.ndarray, step: int, row: int) -> torch.Tensor:
 
 
 def next_token_loss(model: GPTNeoXForCausalLM, ids: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
-    logits = model(input_ids=ids).logits[:, :-1]
-    return cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), ids[:, 1:].reshape(-1), reduction=reduction)
+    """The cross-entropy of every next token, with the logits of 256 at a time, which stay in the cache."""
+    hidden = model.gpt_neox(input_ids=ids).last_hidden_state[:, :-1].flatten(0, 1)
+    options = LinearCrossEntropyOptions(batch_chunk_size=256)
+    weight = model.get_output_embeddings().weight
+    return linear_cross_entropy(hidden, weight, ids[:, 1:].flatten(), reduction=reduction, options=options)
 
 
 @torch.no_grad()

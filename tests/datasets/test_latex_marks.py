@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pylatexenc.latexwalker import LatexWalker
 
+from sparseprobe.datasets import latex_marks
+from sparseprobe.datasets.collections.collection import TEXTS
 from sparseprobe.datasets.latex_marks import MARKS, mark
+from sparseprobe.datasets.readers import read_records
 
 TEXT = (
     r"\title{A $x^2$} \author[q]{B} \begin{abstract}ab \cite[p. 2]{k_1}\end{abstract} a_b $y_{i} + \frac{a_1}{b^{c}}$ "
@@ -64,3 +70,29 @@ def test_broken_text_has_marks_where_it_can(text: str) -> None:
 def test_math_that_does_not_close_has_a_start_and_no_end() -> None:
     assert stretches("so $x and", "start_of_math") == ["$"]
     assert stretches("so $x and", "end_of_math") == []
+
+
+def assert_equal_marks_letter_by_letter(text: str) -> None:
+    """Plain words read as one token change no mark: the parser itself reads them one letter at a time."""
+    found = mark(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latex_marks, "_WordWalker", LatexWalker)
+        assert (found == mark(text)).all(), text
+
+
+PIECES = [
+    *(r"\frac", r"\dfrac ", r"\cite", r"\alpha", r"\title", r"\sqrt", r"\\", r"\$", r"\(", r"\)", r"\[", r"\]"),
+    *(r"\begin{align*}", r"\end{align*}", r"\begin{abstract}", r"\end{abstract}", r"\begin", r"\verb|a $b|"),
+    *("{", "}", "[", "]", "$", "$$", "_", "^", "*", "&", "~", "--", "%", " ", "  ", "\n", "\n\n", "\t", "\xa0"),
+    *("a", "12", "one two", "three, four.\nFive", "né"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
+def test_words_read_at_once_change_no_mark(text: str) -> None:
+    assert_equal_marks_letter_by_letter(text)
+
+
+def test_words_read_at_once_change_no_mark_of_the_shipped_texts() -> None:
+    for _, record in list(read_records(TEXTS / "latex"))[::4]:
+        assert_equal_marks_letter_by_letter(record["text"])

@@ -3,12 +3,12 @@
 The text is parsed by pylatexenc (macros with their arguments, environments, math of every delimiter, comments); each
 feature is a mask over characters. Subscripts and superscripts are declared to the parser as signs with one argument.
 It tolerates broken text, as a text that begins or ends in the middle of a formula: what it cannot parse has no mark.
-Cost: about 40,000 characters a
-second.
+Cost: about 200,000 characters a second; what takes time is the parser.
 """
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from pylatexenc.latexwalker import (
     LatexMacroNode,
     LatexMathNode,
     LatexSpecialsNode,
+    LatexToken,
     LatexWalker,
     get_default_latex_context_db,
 )
@@ -49,6 +50,9 @@ DISPLAYS = {
     for star in ("", "*")
 }
 
+WORDS = re.compile(r"[^\\{}\[\]$%_^*\s]+(?:[ \t\n][^\\{}\[\]$%_^*\s]+)*")
+"""Words without a sign that could mean something to LaTeX, and single white space between them."""
+
 
 def mark(text: str) -> NDArray[np.bool_]:
     """Which characters each of MARKS covers, (n_marks, n_characters).
@@ -60,10 +64,22 @@ def mark(text: str) -> NDArray[np.bool_]:
     ['x_{12}', '12', '$']
     """
     covered = np.zeros((len(MARKS), len(text)), dtype=bool)
-    walker = LatexWalker(text, latex_context=_context(), tolerant_parsing=True)
+    walker = _WordWalker(text, latex_context=_context(), tolerant_parsing=True)
     nodes, _, _ = walker.get_latex_nodes()
     _Marker(text, covered).visit(nodes, in_math=False)
     return covered
+
+
+class _WordWalker(LatexWalker):  # type: ignore[misc]  # pylatexenc has no types
+    """Reads plain words as one token of text, where the parser would read one letter at a time (twice as fast)."""
+
+    def get_token(
+        self, pos: int, include_brace_chars: Any = None, environments: bool = True, **options: Any
+    ) -> LatexToken:
+        """The token at `pos`; where arguments are read (environments=False), a letter can be one by itself."""
+        if environments and (words := WORDS.match(self.s, pos)):
+            return LatexToken(tok="char", arg=words[0], pos=pos, len=len(words[0]), pre_space="")
+        return super().get_token(pos, include_brace_chars=include_brace_chars, environments=environments, **options)
 
 
 class _Marker:

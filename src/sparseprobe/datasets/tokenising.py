@@ -3,14 +3,14 @@
 The path works on a copy of the tokenizer without truncation, padding and special-token template, so no state of the
 user's tokenizer plays a part; the recorded BOS (and an encoder's separator) is put on afterwards, once, also when the
 text begins with it. Cost: that of `tokenizers` itself (about 10^6 tokens a second and core) and 0.1 us a token to
-take the ids over, 0.4 us when character offsets are wanted.
+take the ids over, 0.3 us when character offsets are wanted.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
@@ -71,7 +71,7 @@ class TextEncoder:
         """Token ids and character offsets of each text, in order."""
         for batch in batches(texts):
             for encoding in self._tokenizer.encode_batch(batch, add_special_tokens=False):
-                offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+                offsets = np.fromiter(chain.from_iterable(encoding.offsets), dtype=np.int64).reshape(-1, 2)
                 yield EncodedText(np.array(encoding.ids, dtype=np.int32), offsets[:, 0], offsets[:, 1])
 
     def room(self, context: int) -> int:
@@ -92,7 +92,7 @@ class TextEncoder:
         doubled = bos is not None and len(ids) > 0 and ids[0] == bos
         front = [bos] if bos is not None and not doubled else []
         back = [eos] if eos is not None else []
-        whole = np.concatenate([front, ids, back]).astype(np.int32)
+        whole = np.concatenate([front, ids, back]).astype(np.int32) if front or back else ids
         return whole, int(bos is not None)
 
 

@@ -88,23 +88,31 @@ class CompoundFinder:
 
     def find(self, text: str) -> list[Found]:
         """Every word that is the last of a compound, or follows its first words, in the order of the text."""
+        words = [word.casefold() for word in WORD.findall(text)]
+        places: list[tuple[int, int]] = []
         found: list[Found] = []
-        places = [match.span() for match in WORD.finditer(text)]
-        words = [text[start:stop].casefold() for start, stop in places]
-        joined = [True] + [text[before:after].isspace() for (_, before), (after, _) in pairwise(places)]
-        for index, word in enumerate(words):
-            before = words[index - 1] if index else ""
+        for index in self._candidates(words):
+            places = places or [match.span() for match in WORD.finditer(text)]
+            word, before = words[index], words[index - 1] if index else ""
             for column in {*self._last.get(word, ()), *self._before_last.get(before, ())}:
-                label, kind = self._judge(column, words, joined, index)
+                label, kind = self._judge(column, text, words, places, index)
                 if label or kind != UNCLEAR or word.startswith(self._words[column][-1][:-1]):
                     found.append((*places[index], column, label, kind))
         return found
 
-    def _judge(self, column: int, words: list[str], joined: list[bool], index: int) -> tuple[int, int]:
+    def _candidates(self, words: list[str]) -> list[int]:
+        """The words that are the last of a compound, or come after the last but one: few of all."""
+        last = {index for index, word in enumerate(words) if word in self._last}
+        return sorted(last | {index + 1 for index, word in enumerate(words[:-1]) if word in self._before_last})
+
+    def _judge(
+        self, column: int, text: str, words: list[str], places: list[tuple[int, int]], index: int
+    ) -> tuple[int, int]:
         compound = self._words[column]
         n = len(compound) - 1
         first = index >= n and tuple(words[index - n : index]) == compound[:-1]
-        whole = first and all(joined[index - n + 1 : index + 1])
+        between = (text[left:right] for (_, left), (right, _) in pairwise(places[index - n : index + 1]))
+        whole = first and all(map(str.isspace, between))
         last = words[index] == compound[-1]
         if last:
             return (1, 0) if whole else (0, UNCLEAR if first else SECOND_ONLY)

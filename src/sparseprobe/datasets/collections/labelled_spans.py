@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,7 +124,8 @@ def _collect(
     if not spans:
         return
     try:
-        aligned = align(item.text, encoded, [span[:2] for span in spans])
+        characters = np.fromiter(chain.from_iterable(span[:2] for span in spans), dtype=np.int64)
+        aligned = align(item.text, encoded, characters)
     except InputError as error:
         raise DataError(f"{item.where}: {error}") from error
     has_tokens = aligned.stop > aligned.start
