@@ -87,7 +87,7 @@ def assemble(
     split_by = settings.get("split_by", "group")
     if split_by not in ("group", "example"):
         raise UnknownNameError("split_by", split_by, ["group", "example"])
-    codes, documents = pd.factorize(np.asarray(candidates.documents, dtype=object))
+    codes, documents = pd.factorize(pd.array(candidates.documents, dtype="str"))
     codes = codes[candidates.sequence]
     candidates = replace(candidates, labels=np.asfortranarray(candidates.labels))
     labels = candidates.labels
@@ -98,16 +98,16 @@ def assemble(
     kept = [column for column, feature in enumerate(names) if feature not in dropped]
     if not kept:
         raise DataError(f"no feature of {name} can be probed: {next(iter(dropped.values()))}")
-    split: NDArray[np.object_] | None = None
+    part: NDArray[np.int64] | None = None
     if split_by == "group":
         usable = counts[:, [2 * column + side for column in kept for side in (0, 1)]] if binary else counts
-        parts = split_groups(usable, [str(document) for document in documents], seed=seed)
-        split = np.array(list(GROUP_SHARES), dtype=object)[parts[codes]]
-    drawn = _draw_all(candidates, kept, split, settings, seed)
+        part = split_groups(usable, [str(document) for document in documents], seed=seed)[codes]
+    drawn = _draw_all(candidates, kept, part, settings, seed)
     rows = np.flatnonzero(drawn.any(axis=1))
-    if split is None:
-        split = np.empty(len(labels), dtype=object)
-        split[rows] = split_by_example(len(rows), shares=PAPER_SHARES, seed=PAPER_SEED)
+    if part is None:
+        split = pd.array(split_by_example(len(rows), shares=PAPER_SHARES, seed=PAPER_SEED), dtype="str")
+    else:
+        split = pd.array(list(GROUP_SHARES), dtype="str").take(part[rows])
     sequences, renumbered = np.unique(candidates.sequence[rows], return_inverse=True)
     blank = -1 if binary else np.nan
     return ProbingDataset(
@@ -118,8 +118,8 @@ def assemble(
                 "sequence": renumbered.astype(np.int64),
                 "start": candidates.start[rows],
                 "stop": candidates.stop[rows],
-                "group": pd.Series(documents[codes[rows]], dtype="str"),
-                "split": pd.Series(split[rows], dtype="str"),
+                "group": documents.take(codes[rows]),
+                "split": split,
             }
         ),
         labels=pd.DataFrame(
@@ -151,16 +151,17 @@ def _unusable(
 def _draw_all(
     candidates: Candidates,
     kept: Sequence[int],
-    split: NDArray[np.object_] | None,
+    part: NDArray[np.int64] | None,
     settings: Mapping[str, Any],
     seed: int,
 ) -> NDArray[np.bool_]:
-    """Which spans each kept feature uses, (n_spans, n_kept)."""
+    """Which spans each kept feature uses, (n_spans, n_kept); inside each `part` (n_spans,), where there are parts."""
     labels = candidates.labels
     n, share = settings.get("n_examples"), settings.get("positive_share")
     drawn = np.zeros((len(labels), len(kept)), dtype=bool, order="F")
-    everything = np.arange(len(labels))
-    parts = {"all": everything} if split is None else {part: np.flatnonzero(split == part) for part in GROUP_SHARES}
+    parts = {"all": np.arange(len(labels))}
+    if part is not None:
+        parts = {name: np.flatnonzero(part == number) for number, name in enumerate(GROUP_SHARES)}
     for place, column in enumerate(kept):
         values = labels[:, column]
         known = np.isfinite(values) if values.dtype != np.int8 else values != -1
@@ -170,9 +171,9 @@ def _draw_all(
         feature = str(candidates.features["name"].iloc[column])
         kinds = candidates.negative_kinds.get(feature)
         key = feature if values.dtype == np.int8 else "continuous"  # so that all forms of a target share their rows
-        for part, members in parts.items():
+        for name, members in parts.items():
             rows = members[known[members]]
-            rng = generator(seed, "draw", key, part)
+            rng = generator(seed, "draw", key, name)
             quota = None if n is None else max(2, round(n * len(rows) / max(1, known.sum())))
             if values.dtype == np.int8:
                 chosen = draw(

@@ -246,21 +246,23 @@ def _checked_labels(labels: pd.DataFrame, features: pd.DataFrame, n_examples: in
         if kind == "continuous":
             columns[name] = values.astype(np.float32)
             continue
-        if not np.isin(values, (1, 0, -1)).all():
-            odd = values[~np.isin(values, (1, 0, -1))][0]
+        odd = (values != 0) & (values != 1) & (values != -1)
+        if odd.any():
             raise DataError(
-                f"the binary feature {name!r} holds the label {odd}; labels are 1, 0, or -1 for not labelled"
+                f"the binary feature {name!r} holds the label {values[odd][0]}; labels are 1, 0, or -1 for not labelled"
             )
         columns[name] = values.astype(np.int8)
     return pd.DataFrame(columns)
 
 
 def _check_groups(examples: pd.DataFrame) -> None:
-    pairs = examples[["group", "split"]].drop_duplicates()
-    twice = pairs["group"][pairs["group"].duplicated()]
+    (group, groups), (split, splits) = pd.factorize(examples["group"]), pd.factorize(examples["split"])
+    stands = np.zeros((len(groups), len(splits)), dtype=bool)
+    stands[group, split] = True
+    twice = np.flatnonzero(stands.sum(axis=1) > 1)
     if len(twice):
-        splits = sorted(pairs["split"][pairs["group"] == twice.iloc[0]])
+        named = sorted(splits[stands[twice[0]]])
         raise DataError(
-            f"the group {twice.iloc[0]!r} stands in the splits {' and '.join(splits)}, so test scores would be of text "
-            'seen in training; keep each document in one split (or say settings["split_by"] = "example" if meant)'
+            f"the group {groups[twice[0]]!r} stands in the splits {' and '.join(named)}, so test scores would be of "
+            'text seen in training; keep each document in one split (or say settings["split_by"] = "example" if meant)'
         )

@@ -89,15 +89,15 @@ class CompoundFinder:
     def find(self, text: str) -> list[Found]:
         """Every word that is the last of a compound, or follows its first words, in the order of the text."""
         words = [word.casefold() for word in WORD.findall(text)]
-        places: list[tuple[int, int]] = []
+        places: list[re.Match[str]] = []
         found: list[Found] = []
         for index in self._candidates(words):
-            places = places or [match.span() for match in WORD.finditer(text)]
+            places = places or list(WORD.finditer(text))
             word, before = words[index], words[index - 1] if index else ""
             for column in {*self._last.get(word, ()), *self._before_last.get(before, ())}:
                 label, kind = self._judge(column, text, words, places, index)
                 if label or kind != UNCLEAR or word.startswith(self._words[column][-1][:-1]):
-                    found.append((*places[index], column, label, kind))
+                    found.append((*places[index].span(), column, label, kind))
         return found
 
     def _candidates(self, words: list[str]) -> list[int]:
@@ -106,12 +106,12 @@ class CompoundFinder:
         return sorted(last | {index + 1 for index, word in enumerate(words[:-1]) if word in self._before_last})
 
     def _judge(
-        self, column: int, text: str, words: list[str], places: list[tuple[int, int]], index: int
+        self, column: int, text: str, words: list[str], places: list[re.Match[str]], index: int
     ) -> tuple[int, int]:
         compound = self._words[column]
         n = len(compound) - 1
         first = index >= n and tuple(words[index - n : index]) == compound[:-1]
-        between = (text[left:right] for (_, left), (right, _) in pairwise(places[index - n : index + 1]))
+        between = (text[left.end() : right.start()] for left, right in pairwise(places[index - n : index + 1]))
         whole = first and all(map(str.isspace, between))
         last = words[index] == compound[-1]
         if last:
