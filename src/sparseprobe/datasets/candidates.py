@@ -87,7 +87,7 @@ def assemble(
     split_by = settings.get("split_by", "group")
     if split_by not in ("group", "example"):
         raise UnknownNameError("split_by", split_by, ["group", "example"])
-    codes, documents = pd.factorize(pd.array(candidates.documents, dtype="str"))
+    codes, documents = pd.factorize(np.asarray(candidates.documents, dtype=object))
     codes = codes[candidates.sequence]
     candidates = replace(candidates, labels=np.asfortranarray(candidates.labels))
     labels = candidates.labels
@@ -118,7 +118,7 @@ def assemble(
                 "sequence": renumbered.astype(np.int64),
                 "start": candidates.start[rows],
                 "stop": candidates.stop[rows],
-                "group": documents.take(codes[rows]),
+                "group": pd.array(documents, dtype="str").take(codes[rows]),
                 "split": split,
             }
         ),
