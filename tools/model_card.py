@@ -29,7 +29,7 @@ part of it can be tried without a download. It is made for looking at neurons, n
 natural language, repeats itself, and may go on in another programming language than it began in. The models of the
 suite ({suite}) have one tokenizer and read the same tokens in the same order.
 
-Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens, {share:.0%} of one pass over the text below:
+Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens, {share} over the text below:
 {steps:,} steps of {tokens_per_step:,} tokens, AdamW, peak learning rate {learning_rate}.
 {schedule}
 
@@ -123,7 +123,7 @@ def card(one: Trained, suite: list[Trained]) -> str:
         parameters=2 * config["vocab_size"] * d_model + one.non_embedding,
         non_embedding=one.non_embedding,
         learning_rate=training["size"]["learning_rate"],
-        share=read,
+        share="one pass" if round(read, 3) == 1 else f"{read:.0%} of one pass",
         schedule=schedule(training),
         header=" | ".join(other.name for other in suite),
         rule="|".join("---" for _ in suite),

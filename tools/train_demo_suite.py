@@ -458,6 +458,7 @@ def main() -> None:
         export(given.work, given.size, given.out, given.cooled)
     else:
         torch.set_num_threads(given.threads)
+        torch.set_flush_denormal(True)  # the moments of rare tokens decay into numbers that are slow to compute with
         if given.command == "train":
             train(given.work, given.size, given.until, given.device, given.checkpoint_every)
         else:

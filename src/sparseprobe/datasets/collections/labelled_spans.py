@@ -166,7 +166,7 @@ def _as_spans(found: _Found, places: NDArray[np.int64], column: str) -> Candidat
 
 def _as_tokens(request: Request, found: _Found, places: NDArray[np.int64], column: str) -> Candidates:
     sequences = Sequences.of(found.windows)
-    names = sorted({str(label) for label in found.label if TRUTH.get(str(label).lower(), 1) == 1})
+    names = sorted(name for name in set(map(str, found.label)) if TRUTH.get(name.lower(), 1) == 1)
     labels = np.zeros((len(sequences.tokens), len(names)), dtype=np.int8)
     base = sequences.offsets[places[0]]
     columns = {name: number for number, name in enumerate(names)}
