@@ -73,7 +73,9 @@ def one_column_logistic(
     def work(first: int) -> None:
         block = slice(first, first + _COLUMNS_AT_ONCE)
         part = np.ascontiguousarray(columns[block], np.float64)
-        _fit_columns(part, targets, np.ascontiguousarray(scale[:, block]), (C, tolerance), result[:, :, block])
+        found = np.empty((4, len(scale), len(part)))  # contiguous, so that every block runs the same machine code
+        _fit_columns(part, targets, np.ascontiguousarray(scale[:, block]), (C, tolerance), found)
+        result[:, :, block] = found
 
     with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
         list(pool.map(work, range(0, scale.shape[1], _COLUMNS_AT_ONCE)))
