@@ -2,7 +2,7 @@
 
 A byte-level BPE (GPT-2, GPT-NeoX, Llama 3, Qwen) loses nothing: its tokens, one after the other, are the bytes of the
 text. So where a token begins and ends follows from the lengths of the tokens before it, without the offsets that the
-tokenizer would otherwise track and hand over as Python tuples: twice as fast, and equal to them. A token that holds
+tokenizer would otherwise track and hand over as Python tuples: they are equal, and cost less. A token that holds
 some bytes of a character stands for the whole character.
 
 `byte_lengths` says whether a tokenizer is of that kind; `offsets` refuses a text whose bytes are not those of its
