@@ -28,7 +28,7 @@ from tokenizers import Tokenizer
 
 from sparseprobe.datasets import load_dataset
 from sparseprobe.datasets.collections.collection import TEXTS
-from sparseprobe.datasets.conllu_words import read_sentences
+from sparseprobe.datasets.conllu_words import TreebankReader
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.datasets.tokenising import TextEncoder, batches, load_tokenizer
 
@@ -70,7 +70,8 @@ def encode_only(path: Path, tokenizer: str, *, conllu: bool) -> Cost:
     """The tokenizer by itself, on texts that are in memory already."""
     texts = [record["text"] for _, record in read_records(path)]
     if conllu:
-        texts = [sentence.text for text in texts for sentence in read_sentences(text, source="")]
+        read = TreebankReader().read
+        texts = [sentence for text in texts for document in read(text, source="") for sentence in document.sentences]
     encoder = Tokenizer.from_str(TextEncoder(load_tokenizer(tokenizer)).record.definition)
     begin, begin_cpu = time.perf_counter(), time.process_time()
     tokens = 0
@@ -115,7 +116,7 @@ def made_texts(folder: str, characters: int) -> Iterator[dict[str, Any]]:
 def made_treebank(characters: int) -> Iterator[str]:
     """The shipped treebank again and again, each time as other documents."""
     text = (TEXTS / "treebank" / "en_demo.conllu").read_text(encoding="utf-8")
-    size = sum(len(sentence.text) for sentence in read_sentences(text, source=""))
+    size = sum(len(document.text) for document in TreebankReader().read(text, source=""))
     for number in range(max(1, characters // size)):
         yield text.replace("# newdoc id = ", f"# newdoc id = {number}-")
 

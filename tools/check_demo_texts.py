@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import sparseprobe.demo
 from sparseprobe.datasets.collections.compound_words import FIRST_ONLY, SECOND_ONLY, CompoundFinder
 from sparseprobe.datasets.collections.treebank import RELATIONS, UPOS
-from sparseprobe.datasets.conllu_words import read_sentences
+from sparseprobe.datasets.conllu_words import TreebankReader
 from sparseprobe.datasets.latex_marks import MARKS, mark
 
 if TYPE_CHECKING:
@@ -100,12 +100,13 @@ def treebank() -> Iterator[str]:
     for path in sorted((TEXTS / "treebank").glob("*.conllu")):
         content = path.read_text(encoding="utf-8")
         stated = [line.removeprefix("# text = ") for line in content.splitlines() if line.startswith("# text = ")]
-        sentences = list(read_sentences(content, source=path.name))
+        documents = TreebankReader().read(content, source=path.name)
+        sentences = [sentence for document in documents for sentence in document.sentences]
         if len(stated) != len(sentences):
             yield f"{path.name}: {len(sentences)} sentences, but {len(stated)} lines '# text'"
         for sentence, text in zip(sentences, stated, strict=False):
-            if sentence.text != text:
-                yield f"{path.name}: the words give {sentence.text!r}, the text says {text!r}"
+            if sentence != text:
+                yield f"{path.name}: the words give {sentence!r}, the text says {text!r}"
         for block in content.strip().split("\n\n"):
             yield from tree(path.name, [line.split("\t") for line in block.splitlines() if line[:1].isdigit()])
 

@@ -71,8 +71,9 @@ def rows_of(table: NDArray[np.int8], rows: NDArray[Any]) -> NDArray[np.int8]:
     [[0, -1], [0, -1], [1, 0]]
     """
     taken = np.empty((len(rows), table.shape[1]), dtype=np.int8, order="F")
-    for column in range(table.shape[1]):
-        taken[:, column] = np.take(np.ascontiguousarray(table[:, column]), rows)
+    places = rows.astype(np.intp)
+    for column in range(table.shape[1]):  # "clip", since "raise" would work on a copy
+        np.take(np.ascontiguousarray(table[:, column]), places, out=taken[:, column], mode="clip")
     return taken
 
 
@@ -165,6 +166,7 @@ def _draw_all(
     for place, column in enumerate(kept):
         values = labels[:, column]
         known = np.isfinite(values) if values.dtype != np.int8 else values != -1
+        n_known = np.count_nonzero(known)
         if n is None and share is None:
             drawn[:, place] = known
             continue
@@ -172,9 +174,9 @@ def _draw_all(
         kinds = candidates.negative_kinds.get(feature)
         key = feature if values.dtype == np.int8 else "continuous"  # so that all forms of a target share their rows
         for name, members in parts.items():
-            rows = members[known[members]]
+            rows = members[known[members]] if n_known < len(known) else members
             rng = generator(seed, "draw", key, name)
-            quota = None if n is None else max(2, round(n * len(rows) / max(1, known.sum())))
+            quota = None if n is None else max(2, round(n * len(rows) / max(1, n_known)))
             if values.dtype == np.int8:
                 chosen = draw(
                     values[rows],

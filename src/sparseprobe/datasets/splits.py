@@ -46,7 +46,7 @@ def split_by_group(
     (True, ['test', 'train', 'validation'])
     """
     codes, names = pd.factorize(np.asarray(groups, dtype=object))
-    counts = class_counts(codes, len(names), np.asarray(labels))
+    counts = class_counts(codes, len(names), np.asarray(labels, dtype=np.int8))
     scarce = scarce_classes(counts, [f"column {column}" for column in range(np.shape(labels)[1])], len(shares))
     if scarce:
         raise InputError(next(iter(scarce.values())))
@@ -70,12 +70,9 @@ def split_by_example(
 
 def class_counts(codes: NDArray[np.int64], n_groups: int, labels: NDArray[np.int8]) -> NDArray[np.int64]:
     """Examples of each class in each group, (n_groups, 2 n_features): positives, then negatives, feature by feature."""
-    columns = [
-        np.bincount(codes[labels[:, feature] == value], minlength=n_groups)
-        for feature in range(labels.shape[1])
-        for value in (1, 0)
-    ]
-    return np.column_stack(columns) if columns else np.zeros((n_groups, 0), dtype=np.int64)
+    places, size = 3 * codes + 1, 3 * n_groups
+    counts = [np.bincount(places + column, minlength=size).reshape(-1, 3)[:, [2, 1]] for column in labels.T]
+    return np.hstack(counts) if counts else np.zeros((n_groups, 0), dtype=np.int64)
 
 
 def scarce_classes(counts: NDArray[np.int64], features: Sequence[str], n_parts: int) -> dict[str, str]:
@@ -137,7 +134,8 @@ def _share_out(
 
     def lacking(weight: NDArray[np.int64]) -> list[float]:
         held = np.bincount(parts[placed], weights=weight[placed], minlength=len(share))
-        return list(share * weight.sum() - held)
+        lacks: list[float] = (share * weight.sum() - held).tolist()
+        return lacks
 
     lacks, room = lacking(counts[:, kind]), lacking(counts[:, -1])
     missing = {part for part in range(len(share)) if not (counts[parts == part, kind] > 0).any()}

@@ -11,7 +11,7 @@ from sparseprobe.datasets import ProbingDataset, load_dataset
 from sparseprobe.datasets.collections.collection import TEXTS
 from sparseprobe.datasets.collections.packed_sentences import PackedSentences
 from sparseprobe.datasets.collections.treebank import END, FIRST_END, TREEBANK, UPOS
-from sparseprobe.datasets.conllu_words import read_sentences
+from sparseprobe.datasets.conllu_words import TreebankReader
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
 from sparseprobe.errors import DataError, UnknownNameError
 
@@ -55,39 +55,56 @@ def test_the_shipped_treebank_has_them_all(data: ProbingDataset) -> None:
 
 
 def test_every_word_has_tokens_with_its_labels_and_counts_equal_the_files() -> None:
-    sentences = list(read_sentences(DEMO, source="demo"))
-    words = [word for sentence in sentences for word in sentence.words]
+    reader = TreebankReader()
+    documents = list(reader.read(DEMO, source="demo"))
+    words = [document.text[start:stop] for document in documents for start, stop in document.spans]
     packed = PackedSentences(TextEncoder(load_tokenizer(characters())), 512)
-    packed.add_documents([sentences])
+    packed.add(documents)
     tokens = packed.tokens(0)
     found = np.unique(tokens.word)
     np.testing.assert_array_equal(found, np.arange(len(words)))
+    upos_of = [list(reader.analyses)[number].upos for number in packed.analyses()]
     rows = [line.split("\t") for line in DEMO.splitlines() if line[:1].isdigit()]
     for upos in UPOS:
         in_file = sum(row[3] == upos for row in rows if row[0].isdigit())
-        assert sum(words[number].analysis.upos == upos for number in found) == in_file
-    assert tokens.ends.sum() == len(sentences)
+        assert sum(upos_of[number] == upos for number in found) == in_file
+    assert tokens.ends.sum() == packed.n_sentences == sum(len(document.begins) for document in documents)
     flat = packed.sequences()
     ids = flat.tokens[flat.offsets[tokens.sequence] + tokens.position]
     decode = load_tokenizer(characters()).decode
     for number in (0, 17, 400, len(words) - 1):
-        assert decode(ids[tokens.word == number].tolist()) == words[number].form
+        assert decode(ids[tokens.word == number].tolist()) == words[number]
 
 
 def test_sequences_are_whole_sentences_in_order() -> None:
-    sentences = list(read_sentences(DEMO, source="demo"))[:12]
+    [document, *_] = TreebankReader().read(DEMO.replace("# newdoc", "# document"), source="demo")
     packed = PackedSentences(TextEncoder(load_tokenizer(characters())), 90)
-    packed.add_documents([sentences])
+    packed.add([document])
     decode = load_tokenizer(characters()).decode
     texts = [decode(ids.tolist()).strip() for ids in packed.sequences()]
-    assert " ".join(texts) == " ".join(sentence.text for sentence in sentences)
-    ends = {sentence.text for sentence in sentences}
+    assert " ".join(texts) == document.text
+    ends = set(document.sentences)
     assert all(any(text.endswith(end) for end in ends) for text in texts)
-    assert all(len(first) + len(second) + 1 > 90 for first, second in pairwise(texts))
+    assert all(len(f"{first} {second} ".encode()) > 90 for first, second in pairwise(texts))
     short = PackedSentences(TextEncoder(load_tokenizer(characters())), 10)
-    short.add_documents([sentences])
-    assert short.cut == 12
+    short.add([document])
+    assert short.cut == sum(len(sentence) > 9 for sentence in document.sentences)
     assert short.sequences().lengths.max() == 10
+
+
+def test_documents_packed_together_are_what_they_are_alone() -> None:
+    encoder = TextEncoder(load_tokenizer("demo-4.7m"))
+    documents = list(TreebankReader().read(DEMO, source="demo"))
+    together, apart = PackedSentences(encoder, 40), PackedSentences(encoder, 40)
+    together.add(documents)
+    for document in documents:
+        apart.add([document])
+    assert together.documents == apart.documents
+    np.testing.assert_array_equal(together.sequences().tokens, apart.sequences().tokens)
+    np.testing.assert_array_equal(together.sequences().offsets, apart.sequences().offsets)
+    for name in ("sequence", "position", "word", "ends", "in_first"):
+        np.testing.assert_array_equal(getattr(together.tokens(0), name), getattr(apart.tokens(0), name))
+    assert (together.n_sentences, together.n_words, together.cut) == (apart.n_sentences, apart.n_words, apart.cut)
 
 
 def test_labels_are_those_of_the_word(data: ProbingDataset) -> None:

@@ -17,9 +17,6 @@ the treebank has. Counts of its words stand in the settings of the dataset.
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,13 +25,13 @@ import pandas as pd
 from sparseprobe.datasets.candidates import Candidates, rows_of
 from sparseprobe.datasets.collections.collection import Collection, Request
 from sparseprobe.datasets.collections.packed_sentences import PackedSentences
-from sparseprobe.datasets.conllu_words import count_words, read_sentences
+from sparseprobe.datasets.conllu_words import TreebankReader, count_words
 from sparseprobe.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from sparseprobe.datasets.conllu_words import Analysis, Sentence
+    from sparseprobe.datasets.conllu_words import Analysis
 
 UPOS = (
     *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ"),
@@ -129,23 +126,23 @@ def _find(request: Request) -> Candidates:
     wanted = request.settings["features"]
     if wanted not in ("paper", "all"):
         raise UnknownNameError("choice of features", wanted, ["paper", "all"])
-    found = _Words({}, array("i"))
+    treebank = TreebankReader()
     packed = PackedSentences(request.encoder, request.number("context", least=1))
-    packed.add_documents(found.documents(request))
-    if not found.words:
+    packed.add(document for item in request.texts() for document in treebank.read(item.text, source=item.document))
+    analyses = list(treebank.analyses)
+    if not analyses:
         raise DataError("the treebank has no sentence; give CoNLL-U files")
-    features = PAPER if wanted == "paper" else every_feature(found.analyses)
-    tokens = packed.tokens(request.number("first_position"))
-    words = np.frombuffer(found.words, dtype=np.intc)[tokens.word]
-    table = [[*(feature.holds(analysis) for feature in features), 0, 0] for analysis in found.analyses]
-    labels = rows_of(np.array(table, dtype=np.int8), words)
+    features = PAPER if wanted == "paper" else every_feature(analyses)
+    tokens, of_words = packed.tokens(request.number("first_position")), packed.analyses()
+    of_tokens = of_words[tokens.word]
+    table = [[*(feature.holds(analysis) for feature in features), 0, 0] for analysis in analyses]
+    labels = rows_of(np.array(table, dtype=np.int8), of_tokens)
     labels[:, -2] = tokens.ends
     labels[:, -1] = np.where(tokens.ends, tokens.in_first, -1)
-    punctuation = np.array([analysis.upos == "PUNCT" for analysis in found.analyses])[words]
+    punctuation = np.array([analysis.upos == "PUNCT" for analysis in analyses])[of_tokens]
     rows = [(feature.name, feature.description, feature.category, "binary") for feature in features]
-    counts = {"documents": packed.n_documents, "sentences": packed.n_sentences, "words": len(found.words)}
-    named = list(found.analyses)
-    per_analysis = {named[number]: n for number, n in Counter(found.words).items()}
+    counts = {"documents": packed.n_documents, "sentences": packed.n_sentences, "words": len(of_words)}
+    per_analysis = dict(zip(analyses, np.bincount(of_words).tolist(), strict=True))
     return Candidates(
         sequences=packed.sequences(),
         documents=packed.documents,
@@ -157,27 +154,6 @@ def _find(request: Request) -> Candidates:
         negative_kinds={END: punctuation.astype(np.int8)},
         counts=counts | {"spans_cut_by_the_context": packed.cut} | count_words(per_analysis),
     )
-
-
-class _Words(NamedTuple):
-    """The analysis of every word, as a number, so that a treebank of millions of words fits in memory."""
-
-    analyses: dict[Analysis, int]
-    """The number of each analysis, in the order in which they are met."""
-    words: array[int]
-    """The analysis of each word."""
-
-    def documents(self, request: Request) -> Iterator[list[Sentence]]:
-        """Stream the sentences of each document, and keep what their words are."""
-        sentences = (
-            sentence for item in request.texts() for sentence in read_sentences(item.text, source=item.document)
-        )
-        for _, group in groupby(sentences, key=lambda sentence: sentence.document):
-            document = list(group)
-            for sentence in document:
-                for word in sentence.words:
-                    self.words.append(self.analyses.setdefault(word.analysis, len(self.analyses)))
-            yield document
 
 
 _SETTINGS = {
