@@ -121,10 +121,19 @@ def test_best_neurons_choose_by_validation_and_report_test(planted, table):
     assert summary["feature"].tolist() == ["f0", "f1"]
     for row in summary.itertuples():
         rows = table[table["feature"] == row.feature]
-        best = rows.loc[rows["f1_validation"].idxmax()]
+        best = rows[rows["f1_validation"] == rows["f1_validation"].max()]
+        best = best.loc[(best["coef"] * best["mean_difference"]).idxmax()]
         assert (row.neuron, row.f1) == (f"L{best['layer']}.N{best['neuron']}", best["f1"])
     four = swept[(swept["feature"] == "f0") & (swept["k"] == 4)]
     assert summary["f1 (k=4)"].iloc[0] == four.loc[four["f1_validation"].idxmax(), "f1"]
+
+
+def test_equal_neurons_are_told_apart_by_how_far_they_part_the_classes(planted, table):
+    equal = table[table["feature"] == "f0"].assign(f1_validation=1.0)
+    [chosen] = best_neurons(equal.iloc[::-1])["neuron"]
+    layer, neuron = equal.loc[(equal["coef"] * equal["mean_difference"]).idxmax(), ["layer", "neuron"]]
+    assert chosen == f"L{layer}.N{neuron}"
+    assert neuron in planted[1].settings["planted"]["f0"]
 
 
 def test_a_summary_without_validation_must_be_asked_for(planted):

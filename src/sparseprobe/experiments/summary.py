@@ -23,22 +23,25 @@ def best_neurons(
     """One row a collection and feature: best neuron (`L3.N609`), f1 with interval and control, and `f1 (k=...)`.
 
     `neurons` is what `single_neurons` gave; with `sweep`'s table the columns of `ks` give the F1 of the best layer for
-    each k (NaN where it was not probed). `choose_by="f1"` chooses by test scores, as the paper does: only for tables of
-    its single split, where no validation score exists. Raises `InputError` where there is nothing to choose by.
+    each k (NaN where it was not probed). Neurons of one score are told apart by how far they part the classes: the
+    difference of the mean log odds on training examples, which has no unit. `choose_by="f1"` chooses by test scores, as
+    the paper does: only for tables of its single split, where no validation score exists. Raises `InputError` where
+    there is nothing to choose by.
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
     >>> best_neurons(single_neurons(acts, data)).columns.tolist()
     ['collection', 'feature', 'neuron', 'layer', 'f1', 'f1_low', 'f1_high', 'control_f1']
     """
-    best = _best(neurons, ["collection", "feature"], choose_by)
+    parted = neurons.assign(parted=neurons["coef"] * neurons["mean_difference"])
+    best = _best(parted, ["collection", "feature"], [choose_by, "parted"])
     named = "L" + best["layer"].astype("str") + ".N" + best["neuron"].astype("str")
     shown = best.assign(neuron=named)[
         ["collection", "feature", "neuron", "layer", "f1", "f1_low", "f1_high", "control_f1"]
     ].reset_index(drop=True)
     if sweep is None:
         return shown
-    by_k = _best(sweep[sweep["k"].isin(ks)], ["collection", "feature", "k"], choose_by)
+    by_k = _best(sweep[sweep["k"].isin(ks)], ["collection", "feature", "k"], [choose_by])
     wide = by_k.pivot_table(index=["collection", "feature"], columns="k", values="f1", observed=True)
     wide.columns = [f"f1 (k={k})" for k in wide.columns]
     return shown.merge(wide.reset_index(), on=["collection", "feature"], how="left")
@@ -69,10 +72,10 @@ def candidate_neurons(neurons: pd.DataFrame, n: int = 3, *, within: float = 0.05
     return few.sort_values("feature", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
 
 
-def _best(table: pd.DataFrame, keys: list[str], choose_by: str) -> pd.DataFrame:
-    """The first row of the largest score for each key, keys in order of appearance."""
-    _refuse_unvalidated(table, choose_by)
-    order = table.sort_values(choose_by, ascending=False, kind="stable", na_position="last")
+def _best(table: pd.DataFrame, keys: list[str], scores: list[str]) -> pd.DataFrame:
+    """The first row of the largest scores (the first, then the next between equals) for each key, keys as they come."""
+    _refuse_unvalidated(table, scores[0])
+    order = table.sort_values(scores, ascending=False, kind="stable", na_position="last")
     best = order.drop_duplicates(keys).set_index(keys)
     as_they_came = pd.MultiIndex.from_frame(table[keys].drop_duplicates())
     return best.loc[as_they_came].reset_index()
