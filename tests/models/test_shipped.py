@@ -21,7 +21,14 @@ MARKERS = {
 PROMPTS = {
     "fr": ("Elle ne savait pas pourquoi il", "C'était un", "Il ouvrit la porte de la maison et regarda dans"),
     "en": ("It was a", "The President of the", "He opened the door of the house and looked at"),
+    "Python": (
+        "class TestReader(unittest.TestCase):\n    def test_read(self):\n        self.",
+        "def read(self):\n        with open(self.path) as f:\n            return ",
+        "    try:\n        value = int(text)\n    except ValueError",
+    ),
 }
+PYTHON = {"self", "def", "return", "import", "None", "True", "False", "raise", "pytest", "assertTrue", "assertEqual"}
+ELSEWHERE = ("{", "}", ";", "#include", "function", "public", "<?php", "</")
 
 
 def training(name):
@@ -65,13 +72,11 @@ def test_one_tokenizer_and_one_order_of_tokens():
 
 
 def test_recorded_loss_falls_with_size():
-    """On the mean strictly; for a kind of text by itself no larger model is worse by more than 0.002 bits a byte."""
+    """For every kind of text."""
     last = [training(name)["held_out"][-1]["bits_per_byte"] for name in SUITE]
     assert len(last[0]) == 22
-    means = [sum(row.values()) / len(row) for row in last]
-    assert means == sorted(means, reverse=True)
     for small, large in pairwise(last):
-        assert all(large[kind] < small[kind] + 0.002 for kind in small)
+        assert all(large[kind] < small[kind] for kind in small)
 
 
 def test_loss_falls_with_size_on_texts_that_no_model_saw():
@@ -97,3 +102,10 @@ def test_greedy_continuation_stays_in_its_language(language):
     assert hits[language] >= 15
     assert hits[language] >= 5 * min(hits.values())
     assert max(hits, key=lambda name: hits[name]) == language
+
+
+def test_greedy_continuation_of_python_is_python():
+    """It repeats itself, as greedy text of a model this small does, but in Python's words and no other's signs."""
+    text = "\n".join(continuation(SUITE[-1], prompt) for prompt in PROMPTS["Python"])
+    assert sum(word in PYTHON for word in re.findall(r"\w+", text)) >= 15
+    assert not any(sign in text for sign in ELSEWHERE)
