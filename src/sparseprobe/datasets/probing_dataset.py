@@ -44,7 +44,7 @@ EXAMPLE_COLUMNS: dict[str, Any] = {
 FEATURE_COLUMNS = ("name", "description", "category", "kind")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProbingDataset:
     """Sequences, the labelled spans in them, and what they are labelled with.
 
@@ -60,8 +60,10 @@ class ProbingDataset:
     ...     ),
     ...     tokenizer=TokenizerRecord(name="t", fingerprint="f", bos="none", bos_id=None),
     ... )
-    >>> data.n_examples, data.subset(features=["fr"], splits=["test"]).n_examples
-    (2, 1)
+    >>> data
+    ProbingDataset('custom', 2 examples, 1 features, 5 tokens, 1 train, 1 test)
+    >>> data.subset(features=["fr"], splits=["test"]).n_examples
+    1
     """
 
     name: str
@@ -85,6 +87,11 @@ class ProbingDataset:
         object.__setattr__(self, "labels", _checked_labels(self.labels, self.features, len(self.examples)))
         if self.settings.get("split_by", "group") == "group":
             _check_groups(self.examples)
+
+    def __repr__(self) -> str:
+        sizes = f"{self.n_examples:,} examples, {len(self.features)} features, {self.n_tokens:,} tokens"
+        parts = self.examples["split"].value_counts()
+        return f"ProbingDataset({self.name!r}, {sizes}, {', '.join(f'{n:,} {part}' for part, n in parts.items())})"
 
     @property
     def n_examples(self) -> int:
