@@ -4,13 +4,16 @@ import json
 import re
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from sklearn.metrics import f1_score
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import sparseprobe as sp
 from sparseprobe.models import shipped_models, shipped_path
+from sparseprobe.probes.best_threshold import best_thresholds
 
 SUITE = ("demo-0.1m", "demo-0.6m", "demo-1.8m", "demo-4.7m")
 SHAPES = {"demo-0.1m": (2, 64), "demo-0.6m": (3, 128), "demo-1.8m": (4, 192), "demo-4.7m": (6, 256)}
@@ -46,6 +49,27 @@ def continuation(name, prompt, length=48):
     ids = tokenizer(prompt, return_tensors="pt")
     out = model.generate(**ids, max_new_tokens=length, do_sample=False, use_cache=True, pad_token_id=0)
     return tokenizer.decode(out[0, ids["input_ids"].shape[1] :])
+
+
+def single_neuron_f1(collection):
+    """Test F1 of one neuron of the largest model for each feature of the shipped texts, which it never saw.
+
+    The neuron and its threshold are those of the largest F1 on all documents that are not test documents.
+    """
+    model = sp.load_model(SUITE[-1], device="cpu")
+    data = sp.load_dataset(collection, tokenizer=model.tokenizer)
+    acts = sp.extract(model, data, aggregate="mean")
+    X = np.hstack([acts.layer(layer)[:] for layer in acts.layers])
+    test = (data.examples["split"] == "test").to_numpy()
+    scores = {}
+    for feature in data.features["name"]:
+        y = data.labels[feature].to_numpy() == 1
+        upwards = X[~test & y].mean(axis=0) > X[~test & ~y].mean(axis=0)
+        thresholds, f1 = best_thresholds(X[~test], y[~test], upwards)
+        neuron = int(np.argmax(f1))
+        fires = (X[test, neuron] > thresholds[neuron]) == upwards[neuron]
+        scores[feature] = f1_score(y[test], fires)
+    return scores
 
 
 def test_the_suite_is_whole_and_small():
@@ -109,3 +133,20 @@ def test_greedy_continuation_of_python_is_python():
     text = "\n".join(continuation(SUITE[-1], prompt) for prompt in PROMPTS["Python"])
     assert sum(word in PYTHON for word in re.findall(r"\w+", text)) >= 15
     assert not any(sign in text for sign in ELSEWHERE)
+
+
+def test_the_largest_model_has_a_neuron_for_every_language():
+    scores = single_neuron_f1("natural_language")
+    assert len(scores) == 9
+    assert min(scores.values()) >= 0.95, scores
+
+
+def test_the_largest_model_has_neurons_for_most_programming_languages():
+    scores = single_neuron_f1("programming_language")
+    assert len(scores) == 9
+    assert sum(score >= 0.85 for score in scores.values()) >= 6, scores
+
+
+def test_the_largest_model_has_neurons_for_some_registers():
+    scores = single_neuron_f1("data_source")
+    assert min(scores[name] for name in ("code_repository", "scientific_article")) >= 0.9, scores
