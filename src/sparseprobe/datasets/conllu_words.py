@@ -36,7 +36,7 @@ CODED = pa.dictionary(pa.int32(), pa.string())
 TYPES = dict.fromkeys(("number", "upos", "morphology", "relation", "misc"), CODED) | {"form": pa.string()}
 NUMBER = re.compile(r"(\d+)(?:([-.])(\d+))?")
 NEW_DOCUMENT = re.compile(rb"#[ \t]*newdoc(?:[ \t]+id)?[ \t]*(?:=([^\n]*))?\n")
-WHITE_LINE = re.compile(r"^[ \t]+$", re.MULTILINE)
+WHITE_LINE = re.compile(rb"^[ \t]+$", re.MULTILINE)
 BLOCK = 2_000_000
 """Characters that are read at a time, at least; a block ends where a document begins."""
 
@@ -99,10 +99,6 @@ class TreebankReader:
 
     def read(self, conllu: str, *, source: str) -> Iterator[Document]:
         """The documents of a text in CoNLL-U; raises DataError where it is broken, naming `source`."""
-        if "\r" in conllu:
-            conllu = conllu.replace("\r\n", "\n")
-        if "\n " in conllu or "\n\t" in conllu:
-            conllu = WHITE_LINE.sub("", conllu)
         name, sentences = source, 0
         for block in _blocks(conllu):
             lines = _lines(block, name, source, sentences)
@@ -186,7 +182,9 @@ def _blocks(text: str) -> Iterator[str]:
 
 def _lines(block: str, name: str, source: str, sentences: int) -> _Lines:
     """The lines of a block, which begins in the document `name`, after so many sentences of the source."""
-    coded = f"{block}\n".encode()
+    coded = f"{block}\n".encode().replace(b"\r\n", b"\n")
+    if b"\n " in coded or b"\n\t" in coded:
+        coded = WHITE_LINE.sub(b"", coded)
     signs = np.frombuffer(coded, dtype=np.uint8)
     stops = np.flatnonzero(signs == ord("\n"))
     starts = np.concatenate([[0], stops[:-1] + 1])
@@ -196,13 +194,18 @@ def _lines(block: str, name: str, source: str, sentences: int) -> _Lines:
     sentence = sentences + np.cumsum(np.diff(sentence, prepend=sentence[:1]) != 0)
     above = np.cumsum(filled)
     names, firsts = [name], [0]
-    for start, row in zip(starts[comment].tolist(), above[comment].tolist(), strict=True):
-        if said := NEW_DOCUMENT.match(coded, start):
+    for found in re.finditer(b"newdoc", coded):
+        line = int(np.searchsorted(stops, found.start()))
+        if said := NEW_DOCUMENT.match(coded, int(starts[line])):
+            row = int(above[line])
             number = int(sentence[row]) + 1 if row < len(sentence) else 0
             names.append((said[1] or b"").decode().strip() or f"{source}, document at sentence {number}")
             firsts.append(row)
     document = np.searchsorted(firsts, np.arange(len(sentence)), side="right") - 1
-    return _Lines(signs[np.repeat(filled, stops - starts + 1)].tobytes(), sentence, document, names)
+    edges = np.flatnonzero(np.diff(filled, prepend=False, append=False))
+    stretches = zip(starts[edges[::2]].tolist(), stops[edges[1::2] - 1].tolist(), strict=True)
+    columns = b"".join([coded[start : stop + 1] for start, stop in stretches])
+    return _Lines(columns, sentence, document, names)
 
 
 def _rows(lines: _Lines, source: str) -> _Rows:

@@ -70,8 +70,11 @@ def split_by_example(
 
 def class_counts(codes: NDArray[np.int64], n_groups: int, labels: NDArray[np.int8]) -> NDArray[np.int64]:
     """Examples of each class in each group, (n_groups, 2 n_features): positives, then negatives, feature by feature."""
-    places, size = 3 * codes + 1, 3 * n_groups
-    counts = [np.bincount(places + column, minlength=size).reshape(-1, 3)[:, [2, 1]] for column in labels.T]
+    zeros, size = 3 * codes + 1, 3 * n_groups
+    places = np.empty_like(zeros)
+    counts = [
+        np.bincount(np.add(zeros, column, out=places), minlength=size).reshape(-1, 3)[:, [2, 1]] for column in labels.T
+    ]
     return np.hstack(counts) if counts else np.zeros((n_groups, 0), dtype=np.int64)
 
 

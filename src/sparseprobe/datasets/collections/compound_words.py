@@ -88,7 +88,8 @@ class CompoundFinder:
 
     def find(self, text: str) -> list[Found]:
         """Every word that is the last of a compound, or follows its first words, in the order of the text."""
-        words = [word.casefold() for word in WORD.findall(text)]
+        # only in ASCII does folding the whole text leave every word where it is
+        words = WORD.findall(text.lower()) if text.isascii() else [word.casefold() for word in WORD.findall(text)]
         places: list[re.Match[str]] = []
         found: list[Found] = []
         for index in self._candidates(words):
