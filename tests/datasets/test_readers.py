@@ -185,3 +185,10 @@ def test_the_source_hash_is_of_the_texts_not_of_the_file(tmp_path: Path) -> None
     list(changed.read())
     assert len(hashes) == 1
     assert changed.source_hash not in hashes
+
+
+def test_half_a_surrogate_pair_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    path.write_text('{"text": "whole"}\n{"text": "half \\ud83d"}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"texts\.jsonl, line 2 holds '\\ud83d', half of a surrogate pair"):
+        list(TextReader(path).read())

@@ -80,7 +80,7 @@ def align(text: str, encoded: EncodedText, spans: ArrayLike) -> TokenSpans:
 
 def _solid_neighbours(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each place in the text: the next character that is not white space, and the end of the last one before it."""
-    codes = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype=np.uint32)
+    codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
     places = np.arange(len(codes) + 1)
     solid = SOLID[codes]
     after, before = np.full(len(places), len(codes)), np.zeros(len(places), dtype=np.int64)

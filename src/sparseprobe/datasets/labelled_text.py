@@ -88,8 +88,19 @@ class TextReader:
             skipped = _header_length(record, where)
             text = text[skipped:]
             self.count += 1
-            self._digest.update(f"{document}\x1f{text}\x1e".encode(errors="surrogatepass"))
+            self._digest.update(_coded(f"{document}\x1f{text}\x1e", where))
             yield LabelledText(text, record, document, where, skipped)
+
+
+def _coded(text: str, where: str) -> bytes:
+    """UTF-8; DataError for half a surrogate pair, as JSON can write it, which no tokenizer takes."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{where} holds {text[error.start]!r}, half of a surrogate pair, which is no character; write the whole "
+            "character, or remove it"
+        ) from error
 
 
 def _header_length(record: Mapping[str, Any], where: str) -> int:
