@@ -125,7 +125,7 @@ def assemble(
         ),
         labels=pd.DataFrame(
             {
-                names[column]: np.where(drawn[rows, place], labels[rows, column], np.array(blank, labels.dtype))
+                names[column]: np.where(drawn[:, place][rows], labels[:, column][rows], np.array(blank, labels.dtype))
                 for place, column in enumerate(kept)
             }
         ),

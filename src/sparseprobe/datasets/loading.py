@@ -8,7 +8,6 @@ hash of the source's texts, what was left out and how often. Cost: that of token
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,9 +102,7 @@ def build(
     record = load_tokenizer(tokenizer, bos=bos)
     request = Request(texts, TextEncoder(record), resolved)
     candidates = collection.find(request)
-    recorded = {setting: _recorded(value) for setting, value in resolved.items()}
-    dataset = assemble(candidates, name=name, tokenizer=record, settings=recorded, seed=seed)
-    more = {
+    recorded = {setting: _recorded(value) for setting, value in resolved.items()} | {
         "collection": name,
         "preset": preset,
         "aggregate": candidates.aggregate or collection.aggregate,
@@ -113,7 +110,7 @@ def build(
         "source": _describe(source),
         "source_hash": request.reader.source_hash,
     }
-    return replace(dataset, settings=dataset.settings | more)
+    return assemble(candidates, name=name, tokenizer=record, settings=recorded, seed=seed)
 
 
 def list_collections() -> list[dict[str, Any]]:
