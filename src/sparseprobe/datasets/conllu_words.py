@@ -228,13 +228,7 @@ def _rows(lines: _Lines, source: str) -> _Rows:
     first = np.array([int(match[1]) for match in matches])[codes]
     last = np.array([int(match[3] or match[1]) for match in matches])[codes]
     is_word = np.array([match[2] is None for match in matches])[codes]
-    rows = np.arange(len(codes))
-    token = np.maximum.accumulate(np.where(is_word, -1, rows))
-    inside = np.where(is_word & (token >= 0) & (sentence[token] == sentence) & (first <= last[token]), token, -1)
-    parts = np.flatnonzero(inside >= 0)
-    expected = np.where(is_word, 0, last - first + 1)
-    wrong = np.bincount(inside[parts], minlength=len(codes)) != expected
-    wrong[inside[parts]] |= first[parts] != first[inside[parts]] + parts - inside[parts] - 1
+    inside, wrong = _inside(first, last, is_word, sentence)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise DataError(
@@ -242,6 +236,19 @@ def _rows(lines: _Lines, source: str) -> _Rows:
             "one by one; mend or remove it"
         )
     return _Rows(table.filter(pa.array(kept)), is_word, inside, sentence, lines.document[kept])
+
+
+def _inside(
+    first: NDArray[np.int64], last: NDArray[np.int64], is_word: NDArray[np.bool_], sentence: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The multiword token that each row is a part of (-1: none), and the tokens that lack a word; each (n_rows,)."""
+    rows = np.arange(len(first))
+    token = np.maximum.accumulate(np.where(is_word, -1, rows))
+    inside = np.where(is_word & (token >= 0) & (sentence[token] == sentence) & (first <= last[token]), token, -1)
+    parts = np.flatnonzero(inside >= 0)
+    wrong = np.bincount(inside[parts], minlength=len(rows)) != np.where(is_word, 0, last - first + 1)
+    wrong[inside[parts]] |= first[parts] != first[inside[parts]] + parts - inside[parts] - 1
+    return inside, wrong
 
 
 def _broken(lines: _Lines, source: str) -> DataError:
