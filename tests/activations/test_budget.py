@@ -71,9 +71,11 @@ def test_the_budget_is_kept(tiny_module, make_dataset):
     data = make_dataset(tokens, [(sequence, 0, 256) for sequence in range(80)])
     peak = []
     handle = model.module.transformer.h[1].attn.register_forward_hook(lambda *_: peak.append(held_bytes()))
-    before = held_bytes()
-    allowed = before + 120_000_000
-    extract(model, data, aggregate="mean", memory=allowed, batch_tokens=80 * 256)
+    for _ in range(2):  # what a process takes once (code, caches, threads) is no part of a job: the second one counts
+        peak.clear()
+        before = held_bytes()
+        allowed = before + 120_000_000
+        extract(model, data, aggregate="mean", memory=allowed, batch_tokens=80 * 256)
     bounded = max(peak)
     peak.clear()
     extract(model, data, aggregate="mean", batch_tokens=80 * 256)
