@@ -37,6 +37,22 @@ def test_examples_keep_their_text_label_and_part(tokenizer: Tokenizer) -> None:
     assert both.settings["concatenated"][0]["hash"] == first.hash()
 
 
+def test_texts_without_a_document_are_documents_of_their_own(tokenizer: Tokenizer) -> None:
+    def unnamed(word: str) -> ProbingDataset:
+        source = [{"text": f"the {word} {row}", "label": "ab"[row % 2]} for row in range(20)]
+        forwards, backwards = (
+            load_dataset("custom", source=each, tokenizer=tokenizer) for each in (source, source[::-1])
+        )
+        for data in (forwards, backwards):
+            assert data.examples["group"].nunique() == 20
+        by_group = backwards.examples.set_index("group")["split"]
+        assert (forwards.examples["split"].to_numpy() == by_group[forwards.examples["group"]].to_numpy()).all()
+        return forwards
+
+    both = ProbingDataset.concatenate([unnamed("cat"), unnamed("dog")])
+    assert both.examples["group"].nunique() == 40
+
+
 def test_what_does_not_fit_is_refused(tokenizer: Tokenizer, families) -> None:
     cat = make(tokenizer, "cat")
     with pytest.raises(TokenizerMismatchError):

@@ -108,6 +108,8 @@ def test_a_missing_extra_is_answered_with_the_install_line(tmp_path: Path, monke
         ("a.jsonl.gz", b"plain", r"a\.jsonl\.gz cannot be unpacked"),
         ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99, mtime=0)[:-9], r"a\.jsonl\.gz cannot be unpacked"),
         ("a.jsonl.zst", b"plain", r"a\.jsonl\.zst cannot be unpacked"),
+        ("a.txt.zst", zstandard.compress(bytes(range(97, 123)) * 9)[:-9], r"a\.txt\.zst cannot be unpacked"),
+        ("a.csv", b"text,label,label\na,b,c\n", r"a\.csv has several columns named 'label'; rename all but one"),
         ("a.parquet", b"plain", r"a\.parquet is not a Parquet file"),
     ],
 )
@@ -115,6 +117,11 @@ def test_what_cannot_be_read_is_said_with_its_place(name: str, content: bytes, m
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         list(read_records(tmp_path / name))
+
+
+def test_a_table_in_memory_names_each_column_once() -> None:
+    with pytest.raises(DataError, match="the given table has several columns named 'text'"):
+        list(read_records(pd.DataFrame([["a", "b"]], columns=["text", "text"])))
 
 
 def test_several_sources_are_read_as_one_in_their_order(tmp_path: Path) -> None:
@@ -153,7 +160,8 @@ def test_the_document_is_the_first_column_that_names_one() -> None:
     assert documents({"source": "s", "document": "d"}) == ["d"]
     assert documents({"source": "s", "group": "g"}) == ["s"]
     assert documents({"document": None, "group": 7}) == ["7"]
-    assert documents({}) == ["record 0"]
+    assert documents({"document": float("nan"), "source": " ", "group": 7}) == ["7"]
+    assert documents({}) == documents({"document": ""}) != documents({"text": "b"})
     assert documents({"source": "s", "novel": "n"}, "novel") == ["n"]
 
 

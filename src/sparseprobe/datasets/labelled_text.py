@@ -2,7 +2,8 @@
 
 The text is the column `text`, else `prompt`, or the column the user names. The document decides the group, and so the
 split: no text of one document is ever on both sides. It is the column `document`, else `source`, else `group`, or the
-column the user names; a record without any is a document of its own.
+column the user names; a record without any is a document of its own, named by its text, so that the same text is the
+same document.
 """
 
 from __future__ import annotations
@@ -82,14 +83,18 @@ class TextReader:
                 text = " ".join(text)
             if not isinstance(text, str):
                 raise DataError(f"{where}: the column {text_column!r} holds {text!r}, not a text; name the text column")
-            document = next(
-                (str(record[name]) for name in names if record.get(name) is not None), f"record {self.count}"
-            )
             skipped = _header_length(record, where)
             text = text[skipped:]
+            coded = _coded(text, where)
+            document = next((str(record[name]) for name in names if _is_named(record.get(name))), None)
+            document = document or f"text {hashlib.sha256(coded).hexdigest()[:12]}"
             self.count += 1
-            self._digest.update(_coded(f"{document}\x1f{text}\x1e", where))
+            self._digest.update(b"%b\x1f%b\x1e" % (_coded(document, where), coded))
             yield LabelledText(text, record, document, where, skipped)
+
+
+def _is_named(document: Any) -> bool:
+    return document is not None and document == document and str(document).strip() != ""  # noqa: PLR0124  (NaN)
 
 
 def _coded(text: str, where: str) -> bytes:

@@ -16,10 +16,9 @@ one, in its order. Text is UTF-8.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
-import zlib
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +27,6 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
 
 from sparseprobe.errors import DataError, InputError
 
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
     Source = OneSource | Iterable[Record | OneSource]
 
 PARQUET_ROWS = 4096
-COMPRESSION = (".gz", ".zst")
+COMPRESSION = {".gz": "gzip", ".zst": "zstd"}
 LINES, TABLES = (".jsonl", ".json"), (".csv", ".tsv")
 
 
@@ -58,6 +56,7 @@ def read_records(source: Source) -> Iterator[tuple[str, Record]]:
     """
     rows: Iterator[tuple[str, Record]]
     if isinstance(source, pd.DataFrame):
+        _see_names_differ("the given table", list(map(str, source.columns)))
         records = source.to_dict("records")
         rows = ((f"row {number}", cast("Record", record)) for number, record in enumerate(records))
     elif isinstance(source, str) or hasattr(source, "__fspath__"):
@@ -118,17 +117,15 @@ def _opened(path: Path) -> Iterator[IO[str]]:
     try:
         with path.open("rb") as raw:
             binary: Any = raw
-            if path.suffix == ".gz":
-                binary = gzip.GzipFile(fileobj=raw)
-            elif path.suffix == ".zst":
-                binary = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+            if path.suffix in COMPRESSION:
+                binary = pa.CompressedInputStream(raw, COMPRESSION[path.suffix])
             yield io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text ({error.reason}); convert it, for example with iconv") from error
-    except (gzip.BadGzipFile, zlib.error, EOFError, zstandard.ZstdError) as error:
+    except OSError as error:
+        if error.strerror:
+            raise DataError(f"{path} cannot be read: {error.strerror}") from error
         raise DataError(f"{path} cannot be unpacked ({error}); it is damaged or its ending is wrong") from error
-    except (FileNotFoundError, PermissionError) as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _read_lines(path: Path, stream: IO[str]) -> Iterator[tuple[str, Record]]:
@@ -154,6 +151,7 @@ def _read_table(path: Path, stream: IO[str], delimiter: str) -> Iterator[tuple[s
         header = next(rows, None)
         if header is None:
             return
+        _see_names_differ(str(path), header)
         for row in rows:
             if not row:
                 continue
@@ -165,6 +163,12 @@ def _read_table(path: Path, stream: IO[str], delimiter: str) -> Iterator[tuple[s
             yield where, dict(zip(header, row, strict=True))
     except csv.Error as error:
         raise DataError(f"{path}, line {rows.line_num} is not CSV ({error}); mend or remove it") from error
+
+
+def _see_names_differ(where: str, columns: list[str]) -> None:
+    twice = sorted(name for name, times in Counter(columns).items() if times > 1)
+    if twice:
+        raise DataError(f"{where} has several columns named {twice[0]!r}; rename all but one")
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, Record]]:
