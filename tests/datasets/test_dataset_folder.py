@@ -87,6 +87,10 @@ def test_reading_refuses_what_is_no_dataset_or_was_changed(data: ProbingDataset,
     (tmp_path / "d" / "dataset.json").write_text(json.dumps(record | {"format": "other 7"}))
     with pytest.raises(StorageError, match="has the format 'other 7'"):
         ProbingDataset.load(tmp_path / "d")
+    for broken in ("[]", json.dumps({"format": record["format"]})):
+        (tmp_path / "d" / "dataset.json").write_text(broken)
+        with pytest.raises(StorageError, match="lacks what it should hold"):
+            ProbingDataset.load(tmp_path / "d")
 
 
 def test_a_saved_folder_is_loaded_by_its_path(data: ProbingDataset, tmp_path: Path, families) -> None:
@@ -96,3 +100,6 @@ def test_a_saved_folder_is_loaded_by_its_path(data: ProbingDataset, tmp_path: Pa
         load_dataset(tmp_path / "d", tokenizer=families["unigram"])
     with pytest.raises(InputError, match="is a saved dataset, built already"):
         load_dataset(tmp_path / "d", context=5)
+    for ignored in ({"preset": "paper"}, {"seed": 3}, {"bos": "none"}):
+        with pytest.raises(InputError, match="is a saved dataset, built already"):
+            load_dataset(tmp_path / "d", **ignored)

@@ -7,7 +7,9 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from sparseprobe.datasets import TokenizerRecord, tokenising
+from sparseprobe.datasets import TokenizerRecord, load_dataset, tokenising
+from sparseprobe.datasets.collections.packed_sentences import PackedSentences
+from sparseprobe.datasets.conllu_words import Document
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer, windows
 from sparseprobe.errors import InputError, UnknownNameError
 
@@ -51,7 +53,40 @@ def test_bos_is_never_twice(tokenizer: Tokenizer) -> None:
         whole, front = encoder.surround(next(encoder.encode_ids([text])))
         assert (whole == 0).sum() == 1
         assert whole[0] == 0
-        assert front == 1
+        assert whole[front] == next(encoder.encode_ids([text]))[0]
+
+
+def test_positions_are_right_in_a_text_that_begins_with_the_bos(tokenizer: Tokenizer) -> None:
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|endoftext|>")
+    begin = ["<|endoftext|>" * (row % 2) for row in range(20)]
+    math = [{"text": f"{first}the cat $x$ is $y$", "document": str(row)} for row, first in enumerate(begin)]
+    latex = load_dataset("latex", source=math, tokenizer=fast, bos="add", first_position=1)
+    ends = latex.examples[(latex.labels["end_of_math"] == 1).to_numpy()]
+    assert {tokenizer.decode([latex.sequences[row.sequence][row.start]]) for row in ends.itertuples()} == {"$"}
+    facts = [{"prompt": f"{first}It is {row}", "true": "a", "false": "b"} for row, first in enumerate(begin)]
+    statements = load_dataset("counterfact", source=facts, tokenizer=fast, bos="add")
+    assert (statements.examples["stop"] == statements.sequences.lengths[statements.examples["sequence"]]).all()
+    packed = PackedSentences(TextEncoder(TokenizerRecord.of(fast, bos="add")), context=32)
+    spans = np.array([[len(begin[1]), len(begin[1]) + 3]])
+    packed.add(
+        [
+            Document("d", f"{first}the cat", np.array([0]), spans - len(begin[1]) + len(first), np.array([7]))
+            for first in begin[:2]
+        ]
+    )
+    found = packed.tokens(0)
+    ids = [packed.sequences()[row][place] for row, place in zip(found.sequence, found.position, strict=True)]
+    assert tokenizer.decode(ids) == "thethe"
+
+
+def test_a_recorded_tokenizer_keeps_its_bos_policy(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    record = TokenizerRecord.of(tokenizer)
+    assert load_tokenizer(record, bos=record.bos) is load_tokenizer(record) is record
+    with pytest.raises(InputError, match="and 'add' is asked for"):
+        load_tokenizer(record, bos="add")
+    (tmp_path / "labels.json").write_text('{"text": "a"}')
+    with pytest.raises(InputError, match=r"labels\.json is no tokenizer\.json"):
+        load_tokenizer(tmp_path / "labels.json")
 
 
 def test_windows_put_together_are_the_text() -> None:

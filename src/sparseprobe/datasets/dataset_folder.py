@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 FORMAT = "sparseprobe dataset 1"
 TABLES = ("examples", "labels", "features")
+KEYS = {"format", "name", "hash", "tokenizer", "settings"}
+"""What is read of dataset.json; the rest is for people."""
 
 
 def save(dataset: ProbingDataset, folder: str | os.PathLike[str]) -> None:
@@ -67,9 +69,11 @@ def load(folder: str | os.PathLike[str]) -> ProbingDataset:
         raise StorageError(f"{source} is not a saved dataset (it has no dataset.json); build one with `datasets build`")
     try:
         record: dict[str, Any] = json.loads(Path(source, "dataset.json").read_text(encoding="utf-8"))
-        if record.get("format") != FORMAT:
+        if not isinstance(record, dict) or not record.keys() >= KEYS:
+            raise StorageError(f"{source} has a dataset.json that lacks what it should hold; build the dataset again")
+        if record["format"] != FORMAT:
             raise StorageError(
-                f"{source} has the format {record.get('format')!r}, this version reads {FORMAT!r}; build it again"
+                f"{source} has the format {record['format']!r}, this version reads {FORMAT!r}; build it again"
             )
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
         column = pq.read_table(source / "sequences.parquet").column("tokens").combine_chunks()

@@ -73,9 +73,10 @@ def load_dataset(
         raise DataError(f"there is no file or folder {name}; check the path")
     if not place.exists():
         raise UnknownNameError("collection or dataset folder", name, COLLECTIONS)
-    if source is not None or settings:
+    if source is not None or settings or (preset, seed, bos) != ("default", 0, "tokenizer"):
         raise InputError(
-            f"{name} is a saved dataset, built already; leave source and settings away, or name a collection"
+            f"{name} is a saved dataset, built already; leave source, preset, seed, bos and settings away, or name a "
+            "collection"
         )
     dataset = ProbingDataset.load(name)
     if tokenizer is not None:
@@ -100,7 +101,7 @@ def build(
     resolved = collection.resolve(preset, settings)
     texts = _with_shipped(collection, source)
     record = load_tokenizer(tokenizer, bos=bos)
-    request = Request(texts, TextEncoder(record), resolved)
+    request = Request(texts, TextEncoder(record), resolved, seed)
     candidates = collection.find(request)
     recorded = {setting: _recorded(value) for setting, value in resolved.items()} | {
         "collection": name,

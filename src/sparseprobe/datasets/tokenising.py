@@ -96,7 +96,7 @@ class TextEncoder:
         return room
 
     def surround(self, ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
-        """The ids with what the policy puts around them, and the position of the first token of text.
+        """The ids with what the policy puts around them, and the position that `ids[0]` has there.
 
         A BOS that the text itself begins with is not put there a second time.
         """
@@ -105,7 +105,7 @@ class TextEncoder:
         front = [bos] if bos is not None and not doubled else []
         back = [eos] if eos is not None else []
         whole = np.concatenate([front, ids, back]).astype(np.int32) if front or back else ids
-        return whole, int(bos is not None)
+        return whole, len(front)
 
 
 def _with_offsets(encoding: Encoding) -> EncodedText:
@@ -144,6 +144,8 @@ def load_tokenizer(
     Raises InputError where none is found, or it is not a fast one; UnknownNameError for another BOS policy.
     """
     if isinstance(tokenizer, TokenizerRecord):
+        if bos not in ("tokenizer", tokenizer.bos):
+            raise InputError(f"the tokenizer is recorded with bos={tokenizer.bos!r}, and {bos!r} is asked for")
         return tokenizer
     if not isinstance(tokenizer, str | Path):
         return TokenizerRecord.of(tokenizer, bos=bos)
@@ -152,15 +154,24 @@ def load_tokenizer(
     if shipped_file.is_file() and bos != "add":  # which needs no import of transformers; "add" asks its config
         return TokenizerRecord.of(Tokenizer.from_file(str(shipped_file)), name=str(tokenizer), bos=bos)
     if place.is_file():
-        return TokenizerRecord.of(Tokenizer.from_file(str(place)), name=str(tokenizer), bos=bos)
+        return TokenizerRecord.of(_from_file(place), name=str(tokenizer), bos=bos)
     from transformers import AutoTokenizer  # noqa: PLC0415  (takes seconds, and only this case needs it)
 
     try:
         loaded = AutoTokenizer.from_pretrained(str(place))
     except (OSError, ValueError, KeyError) as error:
-        shipped = ", ".join(sorted(path.name for path in MODELS.iterdir())) if MODELS.is_dir() else "none"
+        shipped = (
+            ", ".join(sorted(path.name for path in MODELS.iterdir() if path.is_dir())) if MODELS.is_dir() else "none"
+        )
         raise InputError(
             f"no tokenizer {str(tokenizer)!r}: give a hub id that can be reached, a folder with tokenizer.json, or the "
             f"name of a shipped model ({shipped})"
         ) from error
     return TokenizerRecord.of(cast("AnyTokenizer", loaded), name=str(tokenizer), bos=bos)
+
+
+def _from_file(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust library raises no narrower one
+        raise InputError(f"{path} is no tokenizer.json ({error}); give the file or folder of a tokenizer") from error

@@ -2,8 +2,8 @@
 
 A text longer than the context is cut into windows, each a sequence. A span is kept if all its tokens lie in one
 window; a span whose boundary falls inside a token is dropped, or covered by that token with `partial="cover"`. What
-was dropped is counted. With `unit="token"` every token is an example instead: 1 inside a span of the label, 0
-outside, and not labelled where a dropped span touches it.
+was dropped is counted. With `unit="token"` every token from `first_position` on is an example instead: 1 inside a
+span of the label, 0 outside, and not labelled where a dropped span touches it.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ def parse_spans(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
     [(0, 3, 'PER')]
     """
     raw = item.fields[column]
+    if isinstance(raw, np.ndarray):
+        raw = raw.tolist()
     if raw is None or raw == "" or raw != raw:  # noqa: PLR0124  (NaN)
         return []
     try:
@@ -115,9 +117,7 @@ def _collect(
     fronts = []
     for _, piece in windows(encoded.ids, room, "all"):
         whole, front = encoder.surround(piece)
-        fronts.append(
-            front - int(encoder.record.bos_id is not None and len(piece) > 0 and piece[0] == encoder.record.bos_id)
-        )
+        fronts.append(front)
         found.windows.append(whole)
         found.documents.append(item.document)
     found.counts["texts"] += 1
@@ -126,7 +126,7 @@ def _collect(
     try:
         characters = np.fromiter(chain.from_iterable(span[:2] for span in spans), dtype=np.int64)
         aligned = align(item.text, encoded, characters)
-    except InputError as error:
+    except (InputError, OverflowError) as error:
         raise DataError(f"{item.where}: {error}") from error
     has_tokens = aligned.stop > aligned.start
     start, stop = aligned.start[has_tokens], aligned.stop[has_tokens]
@@ -177,7 +177,7 @@ def _as_tokens(request: Request, found: _Found, places: NDArray[np.int64], colum
         if number is not None:
             labels[starts[row] : stops[row], number] = values[row]
     sequence, position = token_places(sequences)
-    text = is_text(request, sequences)
+    text = is_text(request, sequences) & (position >= request.number("first_position"))
     feature = [(column if TRUTH.get(name.lower()) == 1 else name, f"the token is in a span {name}") for name in names]
     features = pd.DataFrame(
         [(*row, "token in a span", "binary") for row in feature], columns=["name", "description", "category", "kind"]

@@ -74,9 +74,10 @@ class PackedSentences:
         word, sentence = _words_of_tokens(given)
         bounds = np.searchsorted(sentence, np.arange(len(given.begins) + 1))
         packed = _pack(bounds.tolist(), given.document.tolist(), self.encoder.room(self.context))
-        front = 0
+        fronts = []
         for start, stop, document in packed.sequences:
             whole, front = self.encoder.surround(given.ids[start:stop])
+            fronts.append(front)
             self._sequences.append(whole)
             self.documents.append(given.names[document])
         starts, stops = (np.array([row[side] for row in packed.sequences], dtype=np.int64) for side in (0, 1))
@@ -84,7 +85,7 @@ class PackedSentences:
         row = np.repeat(np.arange(len(sizes)), sizes)
         tokens = np.arange(len(row)) + np.repeat(stops - np.cumsum(sizes), sizes)
         row += len(self._sequences) - len(sizes)
-        position = tokens - np.repeat(starts, sizes) + front
+        position = tokens + np.repeat(np.array(fronts, dtype=np.int64) - starts, sizes)
         in_first = (np.diff(given.document, prepend=-1) != 0)[sentence]
         ends = _last_of_each(sentence, word >= 0)
         columns = [row, position, word[tokens] + self.n_words, ends[tokens], in_first[tokens]]
