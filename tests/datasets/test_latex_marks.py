@@ -9,6 +9,7 @@ from sparseprobe.datasets import latex_marks
 from sparseprobe.datasets.collections.collection import TEXTS
 from sparseprobe.datasets.latex_marks import MARKS, mark
 from sparseprobe.datasets.readers import read_records
+from sparseprobe.errors import DataError
 
 TEXT = (
     r"\title{A $x^2$} \author[q]{B} \begin{abstract}ab \cite[p. 2]{k_1}\end{abstract} a_b $y_{i} + \frac{a_1}{b^{c}}$ "
@@ -52,6 +53,19 @@ def test_each_mark_covers_what_it_says(name: str) -> None:
         assert "".join(found) == "".join(expected)
     else:
         assert found == expected
+
+
+def test_a_script_without_braces_takes_the_group_of_its_macro() -> None:
+    assert stretches(r"$T_\mathrm{eff}^\text{th} + a_\alpha{b}$", "in_subscript") == [
+        r"\mathrm{eff}",
+        r"\alpha",
+    ]
+    assert stretches(r"$T_\mathrm{eff}^\text{th}$", "in_superscript") == [r"\text{th}"]
+
+
+def test_groups_too_deep_to_parse_are_said() -> None:
+    with pytest.raises(DataError, match="has groups in groups too deep to parse"):
+        mark("{" * 3000 + "}" * 3000)
 
 
 def test_math_is_inline_or_display() -> None:

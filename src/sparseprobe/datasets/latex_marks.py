@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from pylatexenc.latexwalker import (
     get_default_latex_context_db,
 )
 from pylatexenc.macrospec import MacroSpec, MacroStandardArgsParser, SpecialsSpec
+
+from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,8 +68,13 @@ def mark(text: str) -> NDArray[np.bool_]:
     """
     covered = np.zeros((len(MARKS), len(text)), dtype=bool)
     walker = _WordWalker(text, latex_context=_context(), tolerant_parsing=True)
-    nodes, _, _ = walker.get_latex_nodes()
-    _Marker(text, covered).visit(nodes, in_math=False)
+    try:
+        nodes, _, _ = walker.get_latex_nodes()
+        _Marker(text, covered).visit(nodes, in_math=False)
+    except RecursionError:
+        raise DataError(
+            f"the LaTeX that begins with {text[:40]!r} has groups in groups too deep to parse; remove this text"
+        ) from None
     return covered
 
 
@@ -89,7 +97,8 @@ class _Marker:
 
     def visit(self, nodes: Iterable[Any] | None, *, in_math: bool) -> None:
         """Mark what each node covers, then what is inside of it."""
-        for node in nodes or ():
+        listed = list(nodes or ())
+        for node, following in zip_longest(listed, listed[1:]):
             if isinstance(node, LatexMathNode):
                 self._math(node, node.delimiters, INLINE if node.displaytype == "inline" else DISPLAY)
             elif isinstance(node, LatexEnvironmentNode):
@@ -99,7 +108,7 @@ class _Marker:
             elif isinstance(node, LatexSpecialsNode):
                 arguments = _arguments(node)
                 if in_math and node.specials_chars in ("_", "^"):
-                    self._contents(arguments[-1:], SUBSCRIPT if node.specials_chars == "_" else SUPERSCRIPT)
+                    self._script(arguments[-1:], following, SUBSCRIPT if node.specials_chars == "_" else SUPERSCRIPT)
                 self.visit(arguments, in_math=in_math)
             elif isinstance(node, LatexGroupNode):
                 self.visit(node.nodelist, in_math=in_math)
@@ -112,6 +121,16 @@ class _Marker:
             braces = isinstance(node, LatexGroupNode)
             front, back = map(len, node.delimiters) if braces else (0, 0)
             self._mark(name, node.pos + front, node.pos + node.len - back)
+
+    def _script(self, arguments: list[Any], following: Any, name: str) -> None:
+        r"""Mark a sub- or superscript; of `_\mathrm{eff}` the parser takes the macro alone, but TeX the group too."""
+        self._contents(arguments, name)
+        for macro in arguments:
+            if isinstance(macro, LatexMacroNode) and isinstance(following, LatexGroupNode):
+                known = _context().get_macro_spec(macro.macroname)
+                takes_group = known is not None and (known.args_parser.argspec or "").startswith("{")
+                if takes_group and following.pos == macro.pos + macro.len:
+                    self._mark(name, macro.pos, following.pos + following.len)
 
     def _math(self, node: Any, delimiters: tuple[str, str], kind: str) -> None:
         start, end = node.pos + len(delimiters[0]), node.pos + node.len

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from sparseprobe.datasets import ProbingDataset
 
 BY_HAND = {
-    "un-": {" undo": 1, " Under": 1, "undo": 0, " un": 0, " una": 0, " un-do": 0, " sun": 0},
-    "re-": {" return": 1, " red": 0, " repay": 1, "repay": 0},
+    "un-": {" undo": 1, " Under": 1, "undo": None, " un": 0, " una": 0, " un-do": 0, " sun": 0},
+    "re-": {" return": 1, " red": 0, " repay": 1, "repay": None, "pay": 0},
     "-ing": {" walking": 1, "walking": 1, " king": 0, " ring": 0, "ing": 0, " WALKING": 1, "walking,": 0},
     "-ness": {" kindness": 1, " ness": 0, " kindnesses": 0},
     "-ly": {" badly": 1, " fly": 0},
@@ -23,7 +23,7 @@ BY_HAND = {
 def test_sixty_affixes_that_mean_what_they_say() -> None:
     assert (len(PREFIXES), len(SUFFIXES), len(set(FEATURES))) == (30, 30, 60)
     for name, examples in BY_HAND.items():
-        assert {text: int(bool(FEATURES[name][1](text))) for text in examples} == examples
+        assert {text: FEATURES[name][1](text) for text in examples} == examples
     assert FEATURES["-ing"][1](FRAGMENT + "ing") is None
 
 

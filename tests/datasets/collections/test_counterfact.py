@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from sparseprobe.datasets import load_dataset
@@ -44,6 +46,15 @@ def test_a_statement_is_kept_once_and_never_both_true_and_false(tokenizer: Token
         load_dataset("counterfact", source=[*facts(), liar], tokenizer=tokenizer)
     with pytest.raises(DataError, match="has no column 'false'"):
         load_dataset("counterfact", source=[{"prompt": "a", "true": "b"}], tokenizer=tokenizer)
+
+
+def test_a_completion_that_is_missing_is_no_statement(tokenizer: Tokenizer) -> None:
+    table = pd.DataFrame(facts())
+    table["false"] = table["false"].where(table.index > 0)
+    data = load_dataset("counterfact", source=table, tokenizer=tokenizer)
+    assert data.n_examples == 23
+    arrays = table.assign(true=[np.array([one]) for one in table["false"]], false="z")
+    assert load_dataset("counterfact", source=arrays, tokenizer=tokenizer).n_examples == 15
 
 
 def test_the_shipped_facts_are_balanced() -> None:

@@ -9,7 +9,7 @@ from sparseprobe.datasets import ProbingDataset, load_dataset
 from sparseprobe.datasets.collections.people import FEATURES
 from sparseprobe.datasets.collections.person_properties import one_class
 from sparseprobe.datasets.readers import read_records
-from sparseprobe.errors import DataError
+from sparseprobe.errors import DataError, InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,9 +77,44 @@ def test_a_name_with_several_classes_has_no_label(tokenizer: Tokenizer) -> None:
     assert NAMES[0] not in set(data.examples["group"])
 
 
+def test_a_name_with_several_rows_has_the_classes_of_all(tokenizer: Tokenizer) -> None:
+    source = [{"text": f"it is {name}"} for name in NAMES]
+    second = [{"name": name, "occupation": "politician"} for name in NAMES[:2]]
+    same = [{"name": row["name"], "occupation": row["occupation"]} for row in TABLE[2:4]]
+    data = load_dataset("people", source=source, tokenizer=tokenizer, table=[*TABLE, *second, *same])
+    alone = load_dataset("people", source=source, tokenizer=tokenizer, table=TABLE)
+    known = data.labels.filter(like="occupation=").ne(-1).any(axis=1).groupby(data.examples["group"].to_numpy()).any()
+    before = (
+        alone.labels.filter(like="occupation=").ne(-1).any(axis=1).groupby(alone.examples["group"].to_numpy()).any()
+    )
+    assert before[NAMES[:4]].all()
+    assert not known.reindex(NAMES[:2], fill_value=False).any()
+    assert known[NAMES[2:4]].all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"properties": "occupation"}, "properties is 'occupation'; give the classes"),
+        ({"names": "many"}, "names is 'many'"),
+    ],
+)
+def test_a_wrong_setting_is_said(tokenizer: Tokenizer, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_dataset("people", source=[{"text": "it is Ann"}], tokenizer=tokenizer, table=TABLE, **settings)
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
+        (
+            {"text": "Bob", "name": "Bob", "target_start": "x", "target_end": 3},
+            "target_start is 'x'; it must be a char",
+        ),
+        (
+            {"text": "it is Bob", "name": "Ann", "target_start": "", "target_end": ""},
+            "the name 'Ann' is not in the text",
+        ),
         ({"text": "it is Bob", "name": "Ann"}, "the name 'Ann' is not in the text"),
         ({"text": "it is Bob"}, "has no column 'name'"),
         ({"text": "Bob", "name": "Bob", "target_start": 2, "target_end": 9}, r"the surname at \[2, 9\) is outside"),

@@ -2,10 +2,11 @@
 
 Paper (arXiv 2305.01610, appendix on feature datasets): an addition to the plain-text features with the same settings
 (256 tokens of context, 10,000 tokens a feature, positives raised to 20 %, the first 10 positions left out). A label
-depends on the token alone. A prefix counts at the beginning of a word only (a token after a space, or the first of
-its line) and a suffix only in a token of letters; at least STEM letters must be left without it, so that neither " in"
-nor "ing" has one. Where a tokenizer cuts "walking" into " walk" and "ing", the word's pieces are not labelled as one
-word: a feature of words is better labelled by spans (see `custom`).
+depends on the token alone. A prefix counts at the beginning of a word only, which is a token with a space in front; one
+without, that could be the first of a line or the middle of a word, is not labelled. A suffix counts in a token of
+letters only. At least STEM letters must be left without the affix, so that neither " in" nor "ing" has one. Where a
+tokenizer cuts "walking" into " walk" and "ing", the word's pieces are not labelled as one word: a feature of words is
+better labelled by spans (see `custom`).
 """
 
 from __future__ import annotations
@@ -37,15 +38,16 @@ SUFFIXES = (
 # fmt: on
 
 
-def has_prefix(text: str, prefix: str) -> bool:
-    """Whether a token begins a word with `prefix`.
+def has_prefix(text: str, prefix: str) -> bool | None:
+    """Whether a token begins a word with `prefix`; None where it does if a word begins there.
 
     >>> has_prefix(" undo", "un"), has_prefix("undo", "un"), has_prefix(" un", "un")
-    (True, False, False)
+    (True, None, False)
     """
     word = text.strip()
-    begins = text[:1].isspace() and word.isalpha() and word.lower().startswith(prefix)
-    return begins and len(word) >= len(prefix) + STEM
+    if not (word.isalpha() and word.lower().startswith(prefix) and len(word) >= len(prefix) + STEM):
+        return False
+    return True if text[:1].isspace() else None
 
 
 def has_suffix(text: str, suffix: str) -> bool:
@@ -59,7 +61,7 @@ def has_suffix(text: str, suffix: str) -> bool:
     return ends and len(word) >= len(suffix) + STEM
 
 
-def _of(holds: Callable[[str, str], bool], affix: str) -> Callable[[str], bool | None]:
+def _of(holds: Callable[[str, str], bool | None], affix: str) -> Callable[[str], bool | None]:
     return lambda text: holds(text, affix) if FRAGMENT not in text else None
 
 

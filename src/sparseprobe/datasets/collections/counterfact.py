@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from sparseprobe.datasets.collections.collection import Collection, Request
@@ -59,8 +60,8 @@ def _statements(request: Request) -> Iterator[tuple[str, str, int, str]]:
 
 
 def _listed(value: Any) -> list[str]:
-    several = value if isinstance(value, list | tuple) else [value]
-    return [str(one).strip() for one in several if one is not None and str(one).strip()]
+    several = value if isinstance(value, list | tuple | np.ndarray) else [value]
+    return [str(one).strip() for one in several if one is not None and one == one and str(one).strip()]  # noqa: PLR0124
 
 
 _SETTINGS = {"context": 128}

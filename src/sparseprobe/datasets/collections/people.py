@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparseprobe.datasets.alignment import align
 from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.person_properties import PersonProperties
+from sparseprobe.datasets.collections.person_properties import PersonProperties, classes_of
 from sparseprobe.datasets.collections.text_endings import TextEndings
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import DataError
@@ -83,17 +83,26 @@ def _find(request: Request) -> Candidates:
 
 
 def _table(request: Request) -> dict[str, Mapping[str, Any]]:
-    given, most = request.settings["table"], request.settings["names"]
+    given = request.settings["table"]
     if given is None:
         return {}
+    most = None if request.settings["names"] is None else request.number("names", least=1)
     table: dict[str, Mapping[str, Any]] = {}
     for where, record in read_records(given):
         if not isinstance(record.get("name"), str) or not str(record["name"]).strip():
             raise DataError(f"{where} has no name; a table of people needs the column 'name' and their properties")
-        if most is None or len(table) < most:
-            name = str(record["name"]).strip()
-            table.setdefault(name, {**record, LAST_WORD: (WORD.findall(name) or [name])[-1]})
+        name = str(record["name"]).strip()
+        if name in table:
+            table[name] = _merged(table[name], record)
+        elif most is None or len(table) < most:
+            table[name] = {**record, LAST_WORD: (WORD.findall(name) or [name])[-1]}
     return table
+
+
+def _merged(known: Mapping[str, Any], record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What two rows say of a person: the classes of both, so that a property with two has none."""
+    said = {name: [*classes_of(known.get(name)), *classes_of(record.get(name))] for name in {**known, **record}}
+    return {**said, LAST_WORD: known[LAST_WORD]}
 
 
 def _mentions(
@@ -117,8 +126,9 @@ def _own_mention(item: LabelledText) -> tuple[str, int, int, Mapping[str, Any]]:
     if given is None:
         raise DataError(f"{item.where} has no column 'name'; its columns are: {', '.join(map(str, item.fields))}")
     name = str(given)
-    if item.fields.get("target_start") is not None and item.fields.get("target_end") is not None:
-        start, stop = int(item.fields["target_start"]) - item.skipped, int(item.fields["target_end"]) - item.skipped
+    places = [_character(item, column) for column in ("target_start", "target_end")]
+    if None not in places:
+        start, stop = (place - item.skipped for place in places if place is not None)
     else:
         first, last = surname_span(name) if name.strip() else (0, 0)
         place = item.text.rfind(name)
@@ -130,6 +140,16 @@ def _own_mention(item: LabelledText) -> tuple[str, int, int, Mapping[str, Any]]:
             f"{item.where}: the surname at [{start}, {stop}) is outside a text of {len(item.text)} characters"
         )
     return name, start, stop, item.fields
+
+
+def _character(item: LabelledText, column: str) -> int | None:
+    value = item.fields.get(column)
+    if value is None or value == "" or value != value:  # noqa: PLR0124  (NaN)
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{item.where}: {column} is {value!r}; it must be a character index") from error
 
 
 def _group(request: Request, item: LabelledText, name: str) -> str:

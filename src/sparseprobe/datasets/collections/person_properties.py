@@ -9,6 +9,7 @@ is the only one (a politician who was an actor has no class).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,30 +17,37 @@ import numpy as np
 import pandas as pd
 
 from sparseprobe.datasets.collections.text_labels import TRUTH
+from sparseprobe.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 PROPERTY, CLASS = "feature", "label"
 """Columns of a record that speaks of one property."""
 
 
+def classes_of(value: Any) -> list[str]:
+    """The classes that a value names, each once: a text, several with ; or | between, or a list of either.
+
+    >>> classes_of("actor;singer"), classes_of(["actor", None, "actor"]), classes_of(True), classes_of(float("nan"))
+    (['actor', 'singer'], ['actor'], ['true'], [])
+    """
+    if isinstance(value, list | tuple | np.ndarray):
+        return list(dict.fromkeys(name for one in value for name in classes_of(one)))
+    if value is None or value != value:  # noqa: PLR0124  (NaN)
+        return []
+    parts = (part.strip() for part in re.split(r"[;|]", str(value)) if part.strip())
+    return list(dict.fromkeys(part.lower() if part.lower() in ("true", "false") else part for part in parts))
+
+
 def one_class(value: Any) -> str | None:
     """The class of a property, or None where it is not known or there are several.
 
-    >>> one_class("actor"), one_class(True), one_class("actor;singer"), one_class(["actor"]), one_class(None)
-    ('actor', 'true', None, 'actor', None)
+    >>> one_class("actor"), one_class("actor;singer"), one_class(None)
+    ('actor', None, None)
     """
-    if isinstance(value, list | tuple | np.ndarray):
-        listed = [str(one) for one in value]
-    elif value is None or value != value:  # noqa: PLR0124  (NaN)
-        return None
-    else:
-        listed = [str(value)]
-    parts = [part.strip() for one in listed for part in re.split(r"[;|]", one) if part.strip()]
-    if len(parts) != 1:
-        return None
-    return parts[0].lower() if parts[0].lower() in ("true", "false") else parts[0]
+    found = classes_of(value)
+    return found[0] if len(found) == 1 else None
 
 
 @dataclass(eq=False)
@@ -60,6 +68,10 @@ class PersonProperties:
     _columns: dict[tuple[str, str], int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.wanted, Mapping) or any(isinstance(one, str) for one in self.wanted.values()):
+            raise InputError(
+                f"properties is {self.wanted!r}; give the classes of each property, as {{occupation: [actor, singer]}}"
+            )
         for name, values in self.wanted.items():
             for value in values:
                 self._columns[name, str(value)] = len(self._columns)

@@ -1,8 +1,9 @@
 """A tag for each word of a text, as labelled character spans.
 
 The words are those of the record's list, or what white space separates in its text. BIO tags ("B-PER I-PER O": the
-beginning of a span of PER, inside it, outside of all) become a span for each entity; any other tags, as parts of
-speech, become a span for each word. The tags are a list, or a text with white space between them.
+beginning of a span of PER, inside it, outside of all), also with a sign for its end (BIOES, BILOU), become a span for
+each entity; any other tags, as parts of speech, become a span for each word. The tags are a list, or a text with white
+space between them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from sparseprobe.errors import DataError
 if TYPE_CHECKING:
     from sparseprobe.datasets.labelled_text import LabelledText
 
-BIO = re.compile(r"O|[BI]-.+")
+BIO = re.compile(r"O|[BIESLU]-.+")
+BEGINS, ENDS = "BSU", "ESLU"
 
 
 def parse_tags(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
@@ -27,6 +29,8 @@ def parse_tags(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
     >>> from sparseprobe.datasets.labelled_text import LabelledText
     >>> parse_tags(LabelledText("Ann Lee ran", {"tags": "B-PER I-PER O"}, "d", "line 1"), "tags")
     [(0, 7, 'PER')]
+    >>> parse_tags(LabelledText("Ann Lee Bo", {"tags": "B-PER E-PER S-PER"}, "d", "line 1"), "tags")
+    [(0, 7, 'PER'), (8, 10, 'PER')]
     >>> parse_tags(LabelledText("Ann ran", {"tags": ["NOUN", "VERB"]}, "d", "line 1"), "tags")
     [(0, 3, 'NOUN'), (4, 7, 'VERB')]
     """
@@ -42,11 +46,11 @@ def parse_tags(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
     open_kind = None
     for (start, stop), tag in zip(words, tags, strict=True):
         kind = None if tag == "O" else tag[2:]
-        if kind is not None and tag.startswith("I-") and kind == open_kind:
+        if kind is not None and tag[0] not in BEGINS and kind == open_kind:
             spans[-1] = (spans[-1][0], stop, kind)
         elif kind is not None:
             spans.append((start, stop, kind))
-        open_kind = kind
+        open_kind = None if tag[0] in ENDS else kind
     return spans
 
 
