@@ -42,10 +42,10 @@ def build_dataset(
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     source: Annotated[
         list[str] | None,
-        typer.Option(help="JSONL, CSV or Parquet (also .gz, .zst), a folder, an HF dataset, or `shipped`; repeatable."),
+        typer.Option(help="JSONL, CSV (also .gz, .zst), Parquet, a folder, an HF dataset, or `shipped`; repeatable."),
     ] = None,
     preset: Annotated[str, typer.Option(help="default or paper")] = "default",
-    seed: Annotated[int, typer.Option(help="Seed of the split and of every draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the split and of every draw (preset paper: split with 42).")] = 0,
     bos: Annotated[str, typer.Option(help="tokenizer (what it adds by itself), none or add")] = "tokenizer",
     text_column: Annotated[str | None, typer.Option(help="Where the text is.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Where the labels are; several with commas between.")] = None,
@@ -130,5 +130,10 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals:
             raise InputError(f"--set {pair!r} is not a setting: write it as name=value, for example context=256")
-        settings[name.strip()] = yaml.safe_load(value)
+        try:
+            settings[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(
+                f"--set {pair!r}: the value is not YAML; write a list as [a, b], a text as it is"
+            ) from error
     return settings

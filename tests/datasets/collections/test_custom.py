@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from sparseprobe.datasets import ProbingDataset, load_dataset
+from sparseprobe.datasets.collections.labelled_spans import parse_spans
+from sparseprobe.datasets.collections.word_tags import parse_tags
+from sparseprobe.datasets.labelled_text import LabelledText
 from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -59,7 +64,9 @@ def test_each_span_is_an_example_of_its_label(tokenizer: Tokenizer, form: str, t
 
 def test_each_token_is_an_example_inside_or_outside(tokenizer: Tokenizer) -> None:
     arguments = {"source": people(), "tokenizer": tokenizer, "text_column": "body", "spans_column": "spans"}
-    data = load_dataset("custom", unit="token", **arguments)
+    assert load_dataset("custom", unit="token", **arguments).examples["start"].min() == 1  # of the attention sink
+    assert load_dataset("custom", unit="token", first_position=3, **arguments).examples["start"].min() == 3
+    data = load_dataset("custom", unit="token", first_position=0, **arguments)
     assert data.settings["aggregate"] == "none"
     assert (data.examples["stop"] - data.examples["start"] == 1).all()
     for sequence, rows in data.examples.groupby("sequence"):
@@ -172,12 +179,70 @@ def test_word_tags_are_spans_of_words_or_of_entities(tokenizer: Tokenizer) -> No
     assert span_texts(data, tokenizer, "PER", 1) == {f"Ann{row} Lee" for row in range(9)}
     assert span_texts(data, tokenizer, "LOC", 1) == span_texts(data, tokenizer, "PER", 0) == {"Bern"}
     tokens = load_dataset("custom", source=bio, tokenizer=tokenizer, tags_column="tags", unit="token")
-    assert tokens.n_examples == tokens.n_tokens
+    assert tokens.n_examples == tokens.n_tokens - len(tokens.sequences)
     parts = [{"text": f"Ann{row}  ran", "pos": "NOUN VERB"} for row in range(9)]
     words = load_dataset("custom", source=parts, tokenizer=tokenizer, tags_column="pos")
     assert span_texts(words, tokenizer, "VERB", 1) == {"ran"}
     with pytest.raises(DataError, match="record 1: the column 'pos' has 2 tags for 3 words"):
         load_dataset("custom", source=[{"text": "a b c", "pos": "X Y"}], tokenizer=tokenizer, tags_column="pos")
+
+
+def test_tags_may_sign_the_end_of_an_entity(tokenizer: Tokenizer) -> None:
+    def entities(*tags: str) -> list[tuple[int, int, str]]:
+        return parse_tags(LabelledText("a b c d", {"tags": list(tags)}, "d", "record 1"), "tags")
+
+    assert entities("B-X", "I-X", "E-X", "S-X") == [(0, 5, "X"), (6, 7, "X")]
+    assert entities("B-X", "I-X", "L-X", "U-X") == [(0, 5, "X"), (6, 7, "X")]
+    assert entities("B-X", "E-X", "I-X", "O") == [(0, 3, "X"), (4, 5, "X")]
+    assert entities("I-X", "I-X", "I-Y", "B-Y") == [(0, 3, "X"), (4, 5, "Y"), (6, 7, "Y")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"label_column": 5}, "label_column is 5; give the name of a column"),
+        ({"token_property": {}}, "token_property is empty"),
+        ({"n_examples": "abc"}, "n_examples is 'abc'; it must be a whole number, at least 2"),
+        ({"n_examples": -5}, "n_examples is -5"),
+        ({"positive_share": "half"}, "positive_share is 'half'; it must be a number between 0 and 1"),
+        ({"min_positives": "abc"}, "min_positives is 'abc'"),
+        ({"split_by": "day"}, "split_by is 'day'; it must be 'group' or 'example'"),
+        ({"random_tokens": 0}, "random_tokens is 0"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(settings, message: str, tokenizer: Tokenizer) -> None:
+    source = [{"text": f"the cat {row}", "label": "ab"[row % 2]} for row in range(20)]
+    with pytest.raises(InputError, match=re.escape(message)):
+        load_dataset("custom", source=source, tokenizer=tokenizer, **settings)
+
+
+def test_random_tokens_stand_for_a_text(tokenizer: Tokenizer) -> None:
+    source = [
+        {"text": f"{row} " + "the cat is here " * (1 + row % 5), "label": "ab"[row % 2], "document": row}
+        for row in range(60)
+    ]
+    arguments = {"source": source, "tokenizer": tokenizer, "from_position": 3}
+    data = load_dataset("custom", random_tokens=5, **arguments)
+    assert data.settings["aggregate"] == "none"
+    assert (data.examples["stop"] == data.examples["start"] + 1).all()
+    assert data.examples["start"].min() == 3
+    assert not data.examples[["sequence", "start"]].duplicated().any()
+    drawn = data.examples.groupby("sequence").size()
+    lengths = data.sequences.lengths[drawn.index]
+    assert (drawn == np.minimum(5, lengths - 3)).all()
+    whole = load_dataset("custom", **arguments)
+    by_text = whole.labels["a"].set_axis([ids.tobytes() for ids in whole.sequences])
+    for row, sequence in enumerate(data.examples["sequence"]):
+        assert data.labels["a"].iloc[row] == by_text[data.sequences[sequence].tobytes()]
+    assert data.hash() == load_dataset("custom", random_tokens=5, **arguments).hash()
+    assert data.hash() != load_dataset("custom", random_tokens=5, seed=1, **arguments).hash()
+
+
+@pytest.mark.parametrize("raw", [[[0, 4, "X"]], np.array([[0, 4, 1]]), np.array([{"start": 0, "stop": 4}])])
+def test_spans_may_be_arrays(raw) -> None:
+    assert [span[:2] for span in parse_spans(LabelledText("Ann ran", {"spans": raw}, "d", "record 1"), "spans")] == [
+        (0, 4)
+    ]
 
 
 def test_a_pattern_or_a_function_labels_tokens(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sparseprobe.datasets import load_dataset
-from sparseprobe.datasets.collections.position import FEATURES, positions
+from sparseprobe.datasets.collections.position import FEATURES
+from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -44,8 +45,14 @@ def test_a_bos_is_no_example_but_counts_as_a_position(families) -> None:
     assert data.labels["absolute"].min() == 1
 
 
-def test_a_sequence_of_one_token_has_no_relative_position() -> None:
-    assert np.isnan(positions(np.array([0]), np.array([1]), 8)[0, 2])
+def test_a_sequence_of_one_token_has_no_relative_position_and_is_left_out(tokenizer: Tokenizer) -> None:
+    texts = ["c" if row % 2 else "the school of side effects" for row in range(40)]
+    source = [{"text": text, "document": f"d{row}"} for row, text in enumerate(texts)]
+    data = load_dataset("position", source=source, tokenizer=tokenizer, n_examples=50, context=512)
+    assert data.sequences.lengths.min() > 1
+    assert np.isfinite(data.labels.to_numpy()).all()
+    with pytest.raises(DataError, match="all texts are of one token"):
+        load_dataset("position", source=[{"text": "c"}], tokenizer=tokenizer)
 
 
 def test_the_shipped_texts_give_regression_targets() -> None:

@@ -42,6 +42,25 @@ COMMON: Mapping[str, Any] = {
 }
 
 
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+ACCEPTED: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "text_column": ("the name of a column", lambda value: value is None or isinstance(value, str)),
+    "document_column": ("the name of a column", lambda value: value is None or isinstance(value, str)),
+    "split_by": ("'group' or 'example'", lambda value: value in ("group", "example")),
+    "n_examples": ("a whole number, at least 2", lambda value: value is None or _whole(value, 2)),
+    "positive_share": ("a number between 0 and 1", lambda value: value is None or _is_share(value)),
+    "min_positives": ("a whole number, at least 0", lambda value: _whole(value, 0)),
+}
+"""What each setting of COMMON may be."""
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < 1
+
+
 @dataclass(frozen=True)
 class Request:
     """What a collection is asked to label."""
@@ -52,6 +71,8 @@ class Request:
     """Text to token ids."""
     settings: Mapping[str, Any]
     """Every setting of the collection, preset and user's word together."""
+    seed: int = 0
+    """Of every draw."""
     reader: TextReader = field(init=False)
     """Streams the source as texts, and knows its hash afterwards."""
 
@@ -122,7 +143,11 @@ class Collection:
         for name in given:
             if name not in settings:
                 raise UnknownNameError(f"setting of {self.name}", name, settings)
-        return {**settings, **given}
+        resolved = {**settings, **given}
+        for name, (accepted, holds) in ACCEPTED.items():
+            if not holds(resolved[name]):
+                raise InputError(f"{name} is {resolved[name]!r}; it must be {accepted}")
+        return resolved
 
     def has_shipped_texts(self) -> bool:
         """Whether texts for this collection come with the package."""

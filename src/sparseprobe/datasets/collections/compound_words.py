@@ -124,7 +124,8 @@ class CompoundFinder:
 
 def _find(request: Request) -> Candidates:
     compounds = request.settings["compounds"]
-    if isinstance(compounds, str) or not compounds:
+    listed = isinstance(compounds, list | tuple) and all(isinstance(one, str) for one in compounds)
+    if not compounds or not listed:
         raise InputError(
             f"compounds is {compounds!r}; give a list of compounds, as ['social security', 'prime factors']"
         )

@@ -22,7 +22,7 @@ import pandas as pd
 
 from sparseprobe.datasets.collections.collection import Collection, Request
 from sparseprobe.datasets.collections.labelled_spans import find_spans
-from sparseprobe.datasets.collections.text_labels import find_labelled_texts
+from sparseprobe.datasets.collections.text_labels import find_labelled_texts, named_columns
 from sparseprobe.datasets.collections.token_text import find_tokens
 from sparseprobe.datasets.collections.word_tags import parse_tags
 from sparseprobe.datasets.vocabulary import label_vocabulary
@@ -47,15 +47,16 @@ def _find(request: Request) -> Candidates:
         return find_spans(request, settings["tags_column"], parse_tags)
     if given == ["token_property"]:
         return _find_tokens(request, settings["token_property"])
-    columns = settings["target_column"] if given else settings["label_column"]
-    columns = [columns] if isinstance(columns, str) else list(columns or [])
-    if not columns:
+    if not given and not settings["label_column"]:
         raise InputError(f"say where the labels are: label_column (a label per text), {', '.join(SOURCES)}")
+    columns = named_columns(request, given[0] if given else "label_column")
     return find_labelled_texts(request, columns=columns, category="custom", continuous=bool(given))
 
 
 def _find_tokens(request: Request, given: Any) -> Candidates:
     several = dict(given) if isinstance(given, dict) else {_name(given): given}
+    if not several:
+        raise InputError("token_property is empty; give a regular expression, or a name with one for each feature")
     properties = [_as_property(name, holds) for name, holds in several.items()]
     table = label_vocabulary(request.encoder.record, properties)
     rows = [(name, f"the token is {_name(holds)}", "token text", "binary") for name, holds in several.items()]
@@ -85,6 +86,7 @@ _SETTINGS = {
     "partial": "drop",
     "context": 512,
     "from_position": 1,
+    "random_tokens": None,
     "first_position": 1,
 }
 

@@ -23,6 +23,8 @@ SOURCES = {
     "business_email": "mail of a company (paper: Enron)",
 }
 
+_SETTINGS = {"label_column": "label", "context": 512, "from_position": 1, "random_tokens": None}
+
 DATA_SOURCE = Collection(
     name="data_source",
     description="what kind of source a text comes from, each against the rest",
@@ -30,9 +32,6 @@ DATA_SOURCE = Collection(
     aggregate="mean",
     features=tuple(SOURCES),
     find=label_finder("data source", {name: f"the text is {what}" for name, what in SOURCES.items()}),
-    presets={
-        "default": {"label_column": "label", "context": 512, "from_position": 1},
-        "paper": {"label_column": "label", "context": 512, "from_position": 25, "split_by": "example"},
-    },
+    presets={"default": _SETTINGS, "paper": {**_SETTINGS, "from_position": 25, "split_by": "example"}},
     texts=("data_source",),
 )

@@ -22,6 +22,8 @@ LANGUAGES = {
     "sv": "Swedish",
 }
 
+_SETTINGS = {"label_column": "label", "context": 512, "from_position": 1, "random_tokens": None}
+
 NATURAL_LANGUAGE = Collection(
     name="natural_language",
     description="the language of a text, each against the rest",
@@ -29,9 +31,6 @@ NATURAL_LANGUAGE = Collection(
     aggregate="mean",
     features=tuple(LANGUAGES),
     find=label_finder("language", {code: f"the text is in {name}" for code, name in LANGUAGES.items()}),
-    presets={
-        "default": {"label_column": "label", "context": 512, "from_position": 1},
-        "paper": {"label_column": "label", "context": 512, "from_position": 100, "split_by": "example"},
-    },
+    presets={"default": _SETTINGS, "paper": {**_SETTINGS, "from_position": 100, "split_by": "example"}},
     texts=("natural_language",),
 )

@@ -8,7 +8,7 @@ With p the position of a token in its sequence (from 0, as the model sees it, BO
     log2         log2(1 + p)
 
 Paper (arXiv 2305.01610, appendix on feature datasets): 512 tokens of context, 50,000 tokens. The labels are float32,
-and all four are of the same tokens. Sequences of one token have no relative position (NaN: not labelled).
+and all four are of the same tokens. A sequence of one token has no relative position, and is left out.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pandas as pd
 from sparseprobe.datasets.candidates import Candidates
 from sparseprobe.datasets.collections.collection import Collection, Request
 from sparseprobe.datasets.collections.token_text import is_text, text_windows, token_places
+from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,21 +35,24 @@ FEATURES = {
 
 
 def positions(position: NDArray[np.int64], length: NDArray[np.int64], context: int) -> NDArray[np.float32]:
-    """The four forms of each `position` in a sequence of `length` tokens, (n_tokens, 4).
+    """The four forms of each `position` in a sequence of `length` tokens, at least two, (n_tokens, 4).
 
     >>> positions(np.array([0, 3]), np.array([7, 7]), 13).tolist()
     [[0.0, 0.0, 0.0, 0.0], [3.0, 0.25, 0.5, 2.0]]
     """
     place = position.astype(np.float64)
-    last = np.where(length > 1, length - 1.0, np.nan)
-    forms = [place, place / max(1, context - 1), place / last, np.log2(1 + place)]
+    forms = [place, place / max(1, context - 1), place / (length - 1), np.log2(1 + place)]
     return np.column_stack(forms).astype(np.float32)
 
 
 def _find(request: Request) -> Candidates:
     sequences, documents = text_windows(request)
     sequence, position = token_places(sequences)
-    wanted = (position >= request.number("first_position")) & is_text(request, sequences)
+    if (sequences.lengths == 1).all():
+        raise DataError("all texts are of one token, which has no place in a sequence; give longer ones")
+    wanted = (
+        (sequences.lengths[sequence] > 1) & (position >= request.number("first_position")) & is_text(request, sequences)
+    )
     rows = [(name, description, "position", "continuous") for name, description in FEATURES.items()]
     labels = positions(position[wanted], sequences.lengths[sequence[wanted]], request.number("context", least=1))
     return Candidates(

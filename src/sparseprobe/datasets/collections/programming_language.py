@@ -12,6 +12,8 @@ from sparseprobe.datasets.collections.text_labels import label_finder
 
 LANGUAGES = ("C", "C++", "Go", "HTML", "Java", "JavaScript", "PHP", "Python", "XML")
 
+_SETTINGS = {"label_column": "label", "context": 512, "from_position": 1, "random_tokens": None}
+
 PROGRAMMING_LANGUAGE = Collection(
     name="programming_language",
     description="the programming language of a text, each against the rest",
@@ -19,9 +21,6 @@ PROGRAMMING_LANGUAGE = Collection(
     aggregate="mean",
     features=LANGUAGES,
     find=label_finder("programming language", {name: f"the text is {name} code" for name in LANGUAGES}),
-    presets={
-        "default": {"label_column": "label", "context": 512, "from_position": 1},
-        "paper": {"label_column": "label", "context": 512, "from_position": 0, "split_by": "example"},
-    },
+    presets={"default": _SETTINGS, "paper": {**_SETTINGS, "from_position": 0, "split_by": "example"}},
     texts=("programming_language",),
 )

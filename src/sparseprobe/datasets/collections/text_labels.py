@@ -2,9 +2,10 @@
 
 An example is a sequence from a position on: the first `context` tokens of each text make the sequence, and its span
 is [from_position, length), so that a mean over the span leaves out the first tokens, of which position 0 is an
-attention sink in most models; a text that says the same with the same label as an earlier one is left out. A label of
-many classes becomes one feature a class, that class against the rest. Source: arXiv 2305.01610, section on feature
-datasets (mean over tokens from a position on, a sequence each).
+attention sink in most models; a text that says the same with the same label as an earlier one is left out. With
+`random_tokens` the examples are so many tokens of that span, drawn at random, each by itself. A label of many classes
+becomes one feature a class, that class against the rest. Source: arXiv 2305.01610, section on feature datasets (mean
+over tokens from a position on, a sequence each; or a few random tokens from there).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import pandas as pd
 
 from sparseprobe.datasets.candidates import Candidates
 from sparseprobe.datasets.sequences import Sequences
-from sparseprobe.errors import DataError
+from sparseprobe.errors import DataError, InputError
+from sparseprobe.keyed_random import generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,10 +37,19 @@ def label_finder(category: str, descriptions: Mapping[str, str]) -> Callable[[Re
     """Finds the texts of a collection whose label is in one column (the setting label_column)."""
 
     def find(request: Request) -> Candidates:
-        column = request.settings["label_column"]
-        return find_labelled_texts(request, columns=[column], category=category, descriptions=descriptions)
+        columns = named_columns(request, "label_column")
+        return find_labelled_texts(request, columns=columns, category=category, descriptions=descriptions)
 
     return find
+
+
+def named_columns(request: Request, setting: str) -> list[str]:
+    """The columns that a setting names, one or several; InputError if it names none."""
+    given = request.settings[setting]
+    listed = [given] if isinstance(given, str) else given
+    if not isinstance(listed, list | tuple) or not listed or not all(isinstance(name, str) for name in listed):
+        raise InputError(f"{setting} is {given!r}; give the name of a column, or a list of names")
+    return list(listed)
 
 
 def find_labelled_texts(
@@ -53,19 +64,23 @@ def find_labelled_texts(
 
     With `continuous` each column is one feature with a number for each text.
 
-    Reads the settings context and from_position. Features in the order of `descriptions`, then by name. Raises
-    DataError for a missing column, for labels of one class or too many, and if every text is too short.
+    Reads the settings context, from_position and random_tokens. Features in the order of `descriptions`, then by name.
+    Raises DataError for a missing column, for labels of one class or too many, and if every text is too short.
     """
     context, first = request.number("context", least=1), request.number("from_position")
     encoder, room = request.encoder, request.encoder.room(context)
+    first, behind = max(first, int(encoder.record.bos_id is not None)), int(encoder.record.eos_id is not None)
     kept: list[NDArray[np.int32]] = []
     documents: list[str] = []
     values: list[list[Any]] = [[] for _ in columns]
-    starts, stops, short, repeated = [], [], 0, 0
+    stops, short, repeated = [], 0, 0
     seen: set[bytes] = set()
     for item, ids in request.encoded_ids(columns):
-        whole, front = encoder.surround(ids[:room])
-        start, stop = max(first, front), len(whole) - (encoder.record.eos_id is not None)
+        whole, _ = encoder.surround(ids[:room])
+        start, stop = (
+            max(first, int(encoder.record.bos_id is not None)),
+            len(whole) - (encoder.record.eos_id is not None),
+        )
         if start >= stop:
             short += 1
             continue
@@ -77,12 +92,14 @@ def find_labelled_texts(
         seen.add(key)
         kept.append(whole)
         documents.append(item.document)
-        starts.append(start)
-        stops.append(stop)
+        stops.append(len(whole) - behind)
         for value, found in zip(given, values, strict=True):
             found.append(value)
     if not kept:
         raise DataError(f"all {short} texts end before position {first}, where examples start; lower from_position")
+    sequence, starts = np.arange(len(kept)), np.full(len(kept), first)
+    if request.settings["random_tokens"] is not None:
+        sequence, starts = _random_tokens(request, kept, first, stops)
     labels: NDArray[Any]
     if continuous:
         labels, features = target_columns(columns, values, category=category)
@@ -91,10 +108,10 @@ def find_labelled_texts(
     return Candidates(
         sequences=Sequences.of(kept),
         documents=documents,
-        sequence=np.arange(len(kept)),
-        start=np.array(starts, dtype=np.int64),
-        stop=np.array(stops, dtype=np.int64),
-        labels=labels,
+        sequence=sequence,
+        start=starts,
+        stop=np.array(stops) if request.settings["random_tokens"] is None else starts + 1,
+        labels=labels[sequence],
         features=features,
         counts={
             "texts": request.reader.count,
@@ -103,7 +120,22 @@ def find_labelled_texts(
             "texts_without_a_label": int((np.isnan(labels) if continuous else labels == -1).all(axis=1).sum()),
             "texts_cut_at_context": sum(len(whole) == context for whole in kept),
         },
+        aggregate=None if request.settings["random_tokens"] is None else "none",
     )
+
+
+def _random_tokens(
+    request: Request, sequences: Sequence[NDArray[np.int32]], first: int, stops: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The sequence and the position of up to `random_tokens` different tokens of each sequence, in [first, stop)."""
+    most = request.number("random_tokens", least=1)
+
+    def drawn(ids: NDArray[np.int32], stop: int) -> NDArray[np.int64]:
+        rng = generator(request.seed, "random tokens", sha256(ids.tobytes()).hexdigest())
+        return np.sort(first + rng.permutation(stop - first)[:most])
+
+    places = list(map(drawn, sequences, stops))
+    return np.repeat(np.arange(len(places)), [len(found) for found in places]), np.concatenate(places)
 
 
 def target_columns(
@@ -118,7 +150,7 @@ def target_columns(
     for place, (column, raw) in enumerate(zip(columns, values, strict=True)):
         try:
             labels[:, place] = [np.nan if value is None or value == "" else float(value) for value in raw]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"the column {column!r} holds a target that is no number ({error})") from error
         if not np.isfinite(labels[:, place]).any():
             raise DataError(f"the column {column!r} holds no finite number; name the column of the target")
