@@ -29,9 +29,12 @@ part of it can be tried without a download. It is made for looking at neurons, n
 natural language, repeats itself, and may go on in another programming language than it began in. The models of the
 suite ({suite}) have one tokenizer and read the same tokens in the same order.
 
-Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens, {share} over the text below:
-{steps:,} steps of {tokens_per_step:,} tokens, AdamW, peak learning rate {learning_rate}.
-{schedule}
+Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens of the text below in two parts:
+{steps:,} steps of {tokens_per_step:,} tokens, AdamW, a cosine for each part, rows of 256 tokens and at last of 512.
+
+- {first:,} tokens, as many as the text has, in whole documents; peak learning rate {learning_rate}.
+- {second:,} tokens in pieces of at most a row, so that a batch holds many documents, {code:.0%} of them code, so that
+  neurons learn to tell programming languages apart; peak learning rate {second_rate}.
 
 The tokenizer is a byte-level BPE of 4,096 tokens trained on the same text. Documents stand one after the other with
 `<|endoftext|>` between them; the tokenizer adds no token by itself.
@@ -40,12 +43,12 @@ The tokenizer is a byte-level BPE of 4,096 tokens trained on the same text. Docu
 
 ## Data and held-out loss
 
-Kinds of text are mixed by stated shares; one source file in twelve of each kind was held out and never trained on.
-"Passes" is how often the training part of a kind was read. Loss is on held-out documents of at most 511 tokens, in bits
-per byte.
+Kinds of text are mixed by stated shares, one for each part; one source file in twelve of each kind was held out and
+never trained on. "Passes" is how often the training part of a kind was read. Loss is on held-out documents of at most
+511 tokens, in bits per byte.
 
-| kind | share | passes | {header} |
-|---|---|---|{rule}|
+| kind | first | second | passes | {header} |
+|---|---|---|---|{rule}|
 {rows}
 
 ## Where the text is from
@@ -105,14 +108,16 @@ def read_suite(folder: Path) -> list[Trained]:
 def card(one: Trained, suite: list[Trained]) -> str:
     """The README.md of one model."""
     config, training = one.config, one.training
-    read = training["tokens"] / training["data"]["tokens_in_stream"]
+    kinds = training["data"]["kinds"]
+    first, second = training["data"]["tokens_in_parts"]
+    rate = training["size"]["learning_rate"]
     rows = [
-        f"| {kind} | {row['share_of_training']:.1%} | {row['passes'] * read:.1f} | "
+        f"| {kind} | {row['shares'][0]:.1%} | {row['shares'][1]:.1%} | {row['passes']:.1f} | "
         + " | ".join(f"{other.last[kind]:.3f}" for other in suite)
         + " |"
-        for kind, row in training["data"]["kinds"].items()
+        for kind, row in kinds.items()
     ]
-    rows.append("| mean over kinds | | | " + " | ".join(f"{mean(other.last):.3f}" for other in suite) + " |")
+    rows.append("| mean over kinds | | | | " + " | ".join(f"{mean(other.last):.3f}" for other in suite) + " |")
     d_model, n_layers = config["hidden_size"], config["num_hidden_layers"]
     return CARD.format(
         name=one.name,
@@ -122,25 +127,15 @@ def card(one: Trained, suite: list[Trained]) -> str:
         n_neurons=n_layers * config["intermediate_size"],
         parameters=2 * config["vocab_size"] * d_model + one.non_embedding,
         non_embedding=one.non_embedding,
-        learning_rate=training["size"]["learning_rate"],
-        share="one pass" if round(read, 3) == 1 else f"{read:.0%} of one pass",
-        schedule=schedule(training),
+        first=first,
+        second=second,
+        learning_rate=rate,
+        second_rate=rate * training["data"]["second_peak"],
+        code=sum(row["shares"][1] for kind, row in kinds.items() if kind.startswith("code/")),
         header=" | ".join(other.name for other in suite),
         rule="|".join("---" for _ in suite),
         rows="\n".join(rows),
         **{name: training[name] for name in ("seed", "tokens", "steps", "tokens_per_step")},
-    )
-
-
-def schedule(training: dict[str, Any]) -> str:
-    """What the learning rate did."""
-    cosine = "The learning rate follows a cosine over the pass; rows hold 256 tokens, at last 512."
-    start = training["annealed_from_step"]
-    if start is None:
-        return cosine
-    return (
-        f"{cosine} From step {start:,} on it\nfalls in a line to 2 % of its peak, so that this copy could end "
-        "before the pass is over."
     )
 
 

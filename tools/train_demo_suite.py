@@ -5,11 +5,11 @@
     python tools/train_demo_suite.py export  --work training --size 4.7m --out src/sparseprobe/demo/models
 
 `prepare` trains one byte-level BPE tokenizer of 4,096 tokens, sets a held-out part aside (by source file, so that no
-chapter of a held-out novel was trained on) and writes one stream of tokens, one pass over the text, that every size
-reads in the same order. `train` reads the stream once under a cosine schedule and goes on from its last checkpoint
-after a stop. To have a usable model before the pass is over, `train --until TOKENS` stops there and `cool` anneals a
-copy of that checkpoint; the checkpoint itself stays as it is. `export` writes float16 safetensors, config and tokenizer
-as a standard Hugging Face folder, with the held-out loss of every kind of text.
+chapter of a held-out novel was trained on) and writes one stream of tokens that every size reads in the same order. It
+has two parts: as many tokens as the text has, in whole documents, and two fifths as many in pieces of at most a row,
+more than half of them code, so that a batch holds many documents and kinds. `train` reads the stream once, under a
+cosine schedule for each part, and goes on from its last checkpoint after a stop. `export` writes float16 safetensors,
+config and tokenizer as a standard Hugging Face folder, with the held-out loss of every kind of text.
 
 TEXTS is a folder with natural_lang, programming_lang, latex and english_prose as .jsonl.zst (fields text, label,
 source) and ewt/*.conllu.zst. Only text that may be redistributed is read (see KINDS).
@@ -23,7 +23,6 @@ import io
 import json
 import logging
 import math
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,7 +50,7 @@ SEED = 20230502
 LANGUAGES = ("es", "en", "fr", "nl", "it", "el", "de", "pt", "sv")
 CODE = ("C", "C++", "Go", "HTML", "Java", "JavaScript", "PHP", "Python", "XML")
 
-#: Share of the training tokens for each kind of text. Dutch and Greek are small, and so are read more often.
+#: Share of each kind of text in the first part of training. Dutch and Greek are small, and so are read more often.
 KINDS: dict[str, float] = {
     **{f"language/{name}": 0.055 for name in LANGUAGES},
     **{f"code/{name}": 0.034 for name in CODE},
@@ -59,6 +58,15 @@ KINDS: dict[str, float] = {
     "english/presidential_speech": 0.03,
     "english/web": 0.034,
     "latex": 0.07,
+}
+#: Share of each kind of text in the second part, which is for telling programming languages apart.
+SECOND_KINDS: dict[str, float] = {
+    **{f"language/{name}": 0.035 for name in LANGUAGES},
+    **{f"code/{name}": 0.06 for name in CODE},
+    "english/fiction": 0.04,
+    "english/presidential_speech": 0.02,
+    "english/web": 0.02,
+    "latex": 0.065,
 }
 
 
@@ -79,7 +87,10 @@ SIZES = {
     "4.7m": Size(6, 256, 8, 2e-3),
 }
 TOKENS_PER_STEP = 2048
-EVALUATE_AT = (125_000, 250_000, 500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000, 16_000_000)  # and at the end
+SECOND_STEPS = 4600
+SECOND_PEAK = 0.5  # of the learning rate
+LONG_ROWS = 0.2  # of a part, at its end, is read in rows of the full context, the rest in rows of half of it
+EVALUATE_AT = (125_000, 250_000, 500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000, 16_000_000)  # and after each part
 HELD_OUT_SHARE = 1 / 12  # of the source files of each kind, at least one
 HELD_OUT_DOCUMENTS = 24  # of each kind are scored
 
@@ -168,20 +179,48 @@ def train_tokenizer(documents: list[Document], generator: np.random.Generator) -
     return tokenizer
 
 
-def interleave(encoded: dict[str, list[list[int]]], end: int, length: int) -> np.ndarray:
+def interleave(encoded: dict[str, list[list[int]]], shares: dict[str, float], end: int, length: int) -> np.ndarray:
     """One stream of whole documents in which the kind that is furthest behind its share comes next."""
-    written = dict.fromkeys(KINDS, 0)
-    position = dict.fromkeys(KINDS, 0)
+    written = dict.fromkeys(shares, 0)
+    position = dict.fromkeys(shares, 0)
     stream = np.empty(length, np.uint16)
     filled = 0
     while filled < length:
-        kind = min(KINDS, key=lambda name: written[name] / KINDS[name])
+        kind = min(shares, key=lambda name: written[name] / shares[name])
         tokens = [end, *encoded[kind][position[kind] % len(encoded[kind])]][: length - filled]
         stream[filled : filled + len(tokens)] = tokens
         filled += len(tokens)
         written[kind] += len(tokens)
         position[kind] += 1
     return stream
+
+
+def pieces(
+    encoded: dict[str, list[list[int]]], longest: int, generator: np.random.Generator
+) -> dict[str, list[list[int]]]:
+    """Every document cut into pieces of at most `longest` tokens, those of a kind in an order of their own."""
+    cut = {
+        kind: [ids[at : at + longest] for ids in rows for at in range(0, len(ids), longest)]
+        for kind, rows in encoded.items()
+    }
+    return {kind: [rows[index] for index in generator.permutation(len(rows))] for kind, rows in cut.items()}
+
+
+def second_part(encoded: dict[str, list[list[int]]], end: int) -> np.ndarray:
+    """The tokens of the second part, in pieces that fill a row with the end-of-text token before them."""
+    generator = np.random.default_rng(SEED + 1)
+    steps = {CONTEXT // 2: first_long_row(SECOND_STEPS), CONTEXT: SECOND_STEPS - first_long_row(SECOND_STEPS)}
+    return np.concatenate(
+        [
+            interleave(pieces(encoded, row - 1, generator), SECOND_KINDS, end, count * TOKENS_PER_STEP)
+            for row, count in steps.items()
+        ]
+    )
+
+
+def first_long_row(steps: int) -> int:
+    """The first of a part's steps that is read in rows of the full context."""
+    return math.ceil((1 - LONG_ROWS) * steps)
 
 
 def prepare(data: Path, work: Path) -> None:
@@ -197,20 +236,23 @@ def prepare(data: Path, work: Path) -> None:
     for encoding, index in zip(tokenizer.encode_batch([training[i].text for i in order]), order, strict=True):
         encoded[training[index].kind].append(encoding.ids)
     length = sum(len(ids) + 1 for rows in encoded.values() for ids in rows)  # one pass, end-of-text tokens included
-    np.save(work / "stream.npy", interleave(encoded, end, length))
+    first = interleave(encoded, KINDS, end, length // TOKENS_PER_STEP * TOKENS_PER_STEP)
+    second = second_part(encoded, end)
+    np.save(work / "stream.npy", np.concatenate([first, second]))
     tokenizer.save(str(work / "tokenizer.json"))
     (work / "held_out_sources.json").write_text(json.dumps(sorted(held_out), indent=0))
     save_held_out([d for d in documents if d.source in held_out], tokenizer, work, generator)
-    sizes = {
+    kinds = {
         kind: {
             "documents": len(rows),
             "tokens": sum(map(len, rows)),
-            "share_of_training": KINDS[kind],
-            "passes": round(length * KINDS[kind] / sum(map(len, rows)), 2),
+            "shares": [KINDS[kind], SECOND_KINDS[kind]],
+            "passes": round((len(first) * KINDS[kind] + len(second) * SECOND_KINDS[kind]) / sum(map(len, rows)), 2),
         }
         for kind, rows in encoded.items()
     }
-    (work / "data.json").write_text(json.dumps({"tokens_in_stream": length, "kinds": sizes}, indent=1))
+    record = {"tokens_in_parts": [len(first), len(second)], "second_peak": SECOND_PEAK, "kinds": kinds}
+    (work / "data.json").write_text(json.dumps(record, indent=1))
     log.info("%d training documents, %d tokens; held out %d", len(training), length, len(documents) - len(training))
 
 
@@ -320,19 +362,21 @@ def run_steps(
     folder: Path,
     size: Size,
     steps: range,
+    evaluate: set[int],
     plan: Callable[[int], tuple[float, int]],
     device: str,
     save_every: int,
 ) -> None:
     """Train over `steps` from the checkpoint in `folder`, and write its log and the next checkpoints there.
 
-    `plan` gives the learning rate and the row length of a step.
+    Held-out loss is taken after the steps in `evaluate` and those of EVALUATE_AT. `plan` gives the learning rate and
+    the row length of a step.
     """
     stream = np.load(work / "stream.npy", mmap_mode="r")
     model = build_model(size).to(device)
     optimizer = optimizer_for(model, size.learning_rate)
     first = max(steps.start, load_checkpoint(folder, model, optimizer))
-    evaluate_at = {tokens // TOKENS_PER_STEP for tokens in EVALUATE_AT} | {steps.stop}
+    evaluate_at = {tokens // TOKENS_PER_STEP for tokens in EVALUATE_AT} | evaluate
     running, started = float("nan"), time.monotonic()
     with (folder / "log.jsonl").open("a") as record:
         for step in range(first, steps.stop):
@@ -359,50 +403,37 @@ def run_steps(
                 save_checkpoint(folder, model, optimizer, done)
 
 
-def steps_in_stream(work: Path) -> int:
-    return len(np.load(work / "stream.npy", mmap_mode="r")) // TOKENS_PER_STEP
+def steps_of_parts(work: Path) -> tuple[int, int]:
+    first, second = json.loads((work / "data.json").read_text())["tokens_in_parts"]
+    return first // TOKENS_PER_STEP, second // TOKENS_PER_STEP
 
 
 def train(work: Path, name: str, until: int | None, device: str, save_every: int) -> None:
-    """One pass over the stream, or its first `until` tokens, under a cosine schedule over the whole pass.
-
-    Rows hold 256 tokens, and over the last fifth of the pass 512, the full context.
-    """
-    folder, size, total = work / name, SIZES[name], steps_in_stream(work)
+    """Both parts of the stream, or its first `until` tokens, each under a cosine schedule of its own."""
+    folder, size = work / name, SIZES[name]
     folder.mkdir(parents=True, exist_ok=True)
-    last = total if until is None else min(total, until // TOKENS_PER_STEP)
+    first, second = steps_of_parts(work)
+    last = first + second if until is None else min(first + second, until // TOKENS_PER_STEP)
 
     def plan(step: int) -> tuple[float, int]:
-        return schedule(step, total, size.learning_rate), CONTEXT if step >= 0.8 * total else CONTEXT // 2
+        at, steps, peak = (step, first, 1.0) if step < first else (step - first, second, SECOND_PEAK)
+        return (
+            schedule(at, steps, peak * size.learning_rate),
+            CONTEXT if at >= first_long_row(steps) else CONTEXT // 2,
+        )
 
-    run_steps(work, folder, size, range(last), plan, device, save_every)
-
-
-def cool(work: Path, name: str, tokens: int, device: str, save_every: int) -> None:
-    """Go on from a copy of the last checkpoint while the learning rate falls in a line to 2 % of its peak."""
-    folder, size = work / f"{name}-cooled", SIZES[name]
-    if not folder.exists():
-        shutil.copytree(work / name, folder)
-        (folder / "start.json").write_text(json.dumps(int(load_file(folder / "checkpoint.safetensors")["step"])))
-    start = int(json.loads((folder / "start.json").read_text()))
-    steps = tokens // TOKENS_PER_STEP
-    high = schedule(start, steps_in_stream(work), size.learning_rate)
-    low = 0.02 * size.learning_rate
-
-    def plan(step: int) -> tuple[float, int]:
-        return low + (high - low) * (1 - (step - start) / steps), CONTEXT
-
-    run_steps(work, folder, size, range(start, start + steps), plan, device, save_every)
+    run_steps(work, folder, size, range(last), {first, last}, plan, device, save_every)
 
 
 # ---------------------------------------------------------------- export
 
 
-def export(work: Path, name: str, out: Path, cooled: bool) -> None:
-    size, folder = SIZES[name], out / f"demo-{name}"
-    run = work / (f"{name}-cooled" if cooled else name)
+def export(work: Path, name: str, out: Path) -> None:
+    size, folder, run = SIZES[name], out / f"demo-{name}", work / name
     model = build_model(size)
     step = load_checkpoint(run, model, optimizer_for(model, size.learning_rate))
+    if step < (steps := sum(steps_of_parts(work))):
+        raise SystemExit(f"{name} has read {step:,} of {steps:,} steps; go on with `train` before it is exported")
     model.half().save_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_file=str(work / "tokenizer.json"),
@@ -420,7 +451,6 @@ def export(work: Path, name: str, out: Path, cooled: bool) -> None:
         "steps": step,
         "tokens": step * TOKENS_PER_STEP,
         "tokens_per_step": TOKENS_PER_STEP,
-        "annealed_from_step": int(json.loads((run / "start.json").read_text())) if cooled else None,
         "data": json.loads((work / "data.json").read_text()),
         "held_out": [row for row in rows if "bits_per_byte" in row],
         "loss": [{k: row[k] for k in ("step", "loss")} for row in rows if row["step"] % 200 == 0],
@@ -433,7 +463,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("prepare", "train", "cool", "export"):
+    for name in ("prepare", "train", "export"):
         command = commands.add_parser(name)
         command.add_argument("--work", type=Path, required=True)
         if name == "prepare":
@@ -442,27 +472,20 @@ def main() -> None:
         command.add_argument("--size", choices=list(SIZES), required=True)
         if name == "export":
             command.add_argument("--out", type=Path, required=True)
-            command.add_argument("--cooled", action="store_true", help="the annealed copy rather than the run itself")
             continue
         command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
         command.add_argument("--checkpoint-every", type=int, default=500, help="steps")
         command.add_argument("--threads", type=int, default=torch.get_num_threads())
-        if name == "train":
-            command.add_argument("--until", type=int, help="stop after this many tokens of the pass")
-        else:
-            command.add_argument("--tokens", type=int, default=1_000_000, help="length of the decay")
+        command.add_argument("--until", type=int, help="stop after this many tokens of the stream")
     given = parser.parse_args()
     if given.command == "prepare":
         prepare(given.data, given.work)
     elif given.command == "export":
-        export(given.work, given.size, given.out, given.cooled)
+        export(given.work, given.size, given.out)
     else:
         torch.set_num_threads(given.threads)
         torch.set_flush_denormal(True)  # the moments of rare tokens decay into numbers that are slow to compute with
-        if given.command == "train":
-            train(given.work, given.size, given.until, given.device, given.checkpoint_every)
-        else:
-            cool(given.work, given.size, given.tokens, given.device, given.checkpoint_every)
+        train(given.work, given.size, given.until, given.device, given.checkpoint_every)
 
 
 if __name__ == "__main__":
