@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,3 +102,11 @@ def test_unknown_layer_and_neuron():
 def test_says_what_it_is():
     acts = Activations.from_arrays({3: np.zeros((2, 4))}, model_name="m")
     assert repr(acts) == "Activations('m', site='mlp', aggregate='none', 2 examples, layers (3,))"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_tensors_of_torch_as_they_come_out_of_a_model(dtype):
+    values = torch.tensor([[1.5, -2.0], [0.0, 3.0]], dtype=dtype, requires_grad=True)
+    acts = Activations.from_arrays({0: values}, model_name="mine")
+    np.testing.assert_array_equal(acts.layer(0)[:], [[1.5, -2.0], [0.0, 3.0]])
+    assert acts.layer(0).precision == ("float16" if dtype == torch.float16 else "float32")

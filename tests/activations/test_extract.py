@@ -1,5 +1,6 @@
 """What is read, in which order, how far, and what is refused."""
 
+import copy
 from contextlib import nullcontext
 
 import numpy as np
@@ -247,3 +248,46 @@ def test_padding_is_never_seen(tiny_model):
         handle.remove()
         real = pad(sequences, side=side).mask.bool()
         torch.testing.assert_close(seen[0][real], seen[1][real], rtol=0, atol=1e-6)
+
+
+#: Two that left padding changes: BART's decoder ignores position ids, RecurrentGemma's recurrent blocks read padding.
+LEFT_OUT = {
+    "bart": (
+        hf.BartForCausalLM,
+        hf.BartConfig(d_model=16, decoder_layers=2, decoder_attention_heads=2, decoder_ffn_dim=24, vocab_size=50),
+    ),
+    "recurrent_gemma": (
+        hf.RecurrentGemmaForCausalLM,
+        hf.RecurrentGemmaConfig(
+            hidden_size=16,
+            intermediate_size=24,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            lru_width=16,
+            vocab_size=50,
+            attention_window_size=32,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_left_padding_is_refused_where_it_changes_activations(name, token_data):
+    family, config = LEFT_OUT[name]
+    module = family(config)
+    with torch.no_grad():
+        for weight in module.parameters():  # biases too, which are zero at first and then hide what padding does
+            weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
+    model = LanguageModel.from_module(module, name=name)
+    with pytest.raises(InputError, match=f"{name} gives other activations in layer 0 .* leave it at 'right'"):
+        extract(model, token_data, padding="left")
+    assert extract(model, token_data).n_examples == token_data.n_examples
+
+
+@pytest.mark.parametrize("pad_id", [-1, 50])
+def test_a_padding_id_that_the_embedding_has_not(pad_id, tiny_module, token_data):
+    module = hf.GPT2LMHeadModel(tiny_module("gpt2").config)
+    plain = extract(LanguageModel.from_module(module), token_data, layers=1).layer(1)[:]
+    module.config = copy.deepcopy(module.config)
+    module.config.pad_token_id = pad_id
+    np.testing.assert_array_equal(extract(LanguageModel.from_module(module), token_data, layers=1).layer(1)[:], plain)

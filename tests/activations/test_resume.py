@@ -116,6 +116,17 @@ def test_half_a_chunk_is_never_seen(whole, tiny_model, span_data, tmp_path, monk
     assert contents(folder) == whole
 
 
+@pytest.mark.parametrize("lost", ["layer_1/c/4/0", "layer_0/c/0/0", "rows/c/0"])
+def test_what_was_lost_is_made_again(lost, whole, tiny_model, span_data, tmp_path):
+    """Also in a folder that was complete: the blocks from the first lost file on are run again."""
+    folder = tmp_path / "whole"
+    (folder / lost).unlink()
+    with pytest.raises(StorageError, match=f"{lost} is missing"):
+        Activations.open(folder)
+    extract(tiny_model("gpt_neox"), span_data, out=folder, **SETTINGS)
+    assert contents(folder) == whole
+
+
 KILLED = """
 import os, signal
 from transformers import GPTNeoXForCausalLM

@@ -5,11 +5,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
+import transformers as hf
 import zarr
 
 from sparseprobe.activations import Activations, budget, extract
 from sparseprobe.activations.store import ActivationStore
 from sparseprobe.errors import StorageError
+from sparseprobe.models import LanguageModel
 
 
 @pytest.fixture
@@ -81,3 +84,47 @@ def test_full_disk(folder, monkeypatch):
         StorageError, match=r"the disk of .* is full: make room and run it again, what is complete is kept"
     ):
         store.write_block(0, slice(0, 16), {0: np.zeros((16, 24), np.uint16)})
+
+
+def test_a_lost_or_shortened_chunk_is_refused(folder):
+    chunk = folder / "layer_1" / "c" / "2" / "0"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[:-2])
+    with pytest.raises(StorageError, match=r"layer_1/c/2/0 does not have its full size, .* extract with the same"):
+        Activations.open(folder)
+    chunk.unlink()
+    with pytest.raises(StorageError, match=r"layer_1/c/2/0 is missing, so the activations in .* are not whole"):
+        Activations.open(folder)
+    chunk.write_bytes(whole)
+    (folder / "rows" / "c" / "0").unlink()
+    with pytest.raises(StorageError, match="rows/c/0 is missing"):
+        Activations.open(folder)
+
+
+def test_a_chunk_of_zeros_is_a_file(tiny_module, span_data, tmp_path):
+    module = hf.GPT2LMHeadModel(tiny_module("gpt2").config)
+    torch.nn.init.zeros_(module.transformer.h[1].mlp.c_fc.weight)
+    model = LanguageModel.from_module(module, name="silent")
+    one = span_data.subset(examples=np.arange(1))  # the order of one row is a chunk of zeros too
+    for data, name in ((span_data, "many"), (one, "one")):
+        acts = extract(model, data, aggregate="last", layers=[1], out=tmp_path / name)
+        assert not acts.layer(1)[:].any()
+        assert (tmp_path / name / "layer_1" / "c" / "0" / "0").is_file()
+
+
+def test_of_an_earlier_version_a_missing_chunk_may_be_zeros(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["chunks_of_zeros_written"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert Activations.open(folder).n_examples == 90
+    (folder / "layer_1" / "c" / "2" / "0").unlink()
+    with pytest.warns(UserWarning, match=r"layer_1/c/2/0 is missing and is read as zeros"):
+        Activations.open(folder)
+
+
+@pytest.mark.parametrize("spoil", [lambda _: [], lambda m: m | {"plan": {}}, lambda m: m | {"blocks_done": None}])
+def test_a_manifest_that_lacks_something(folder, spoil):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(spoil(manifest)))
+    with pytest.raises(StorageError, match="extract again into a new folder"):
+        Activations.open(folder)

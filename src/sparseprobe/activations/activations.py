@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.precision import PRECISIONS, READ
@@ -62,9 +63,16 @@ class Activations:
 
     @classmethod
     def from_arrays(
-        cls, arrays: Mapping[int, ArrayLike], *, model_name: str, site: str = "mlp", aggregate: str = "none"
+        cls,
+        arrays: Mapping[int, ArrayLike | torch.Tensor],
+        *,
+        model_name: str,
+        site: str = "mlp",
+        aggregate: str = "none",
     ) -> Activations:
         """Take activations that something else gave, for each layer (n_examples, width); float arrays are not copied.
+
+        Arrays of any library that NumPy reads, and tensors of torch, wherever they are and whatever made them.
 
         Raises `InputError` unless all have the same number of rows and two dimensions.
         """
@@ -72,7 +80,7 @@ class Activations:
             raise InputError("no activations given: pass for example {3: X} with X of shape (n_examples, width)")
         layers = {}
         for layer, values in sorted(arrays.items()):
-            array = np.asarray(values)
+            array = _array(values)
             array = array if array.dtype in set(READ.values()) else array.astype(np.float32)
             if array.ndim != 2:
                 raise InputError(f"layer {layer} has shape {array.shape}: activations are (n_examples, width)")
@@ -121,3 +129,11 @@ class Activations:
             f"Activations({self.model_name!r}, site={self.site!r}, aggregate={self.aggregate!r}, "
             f"{self.n_examples} examples, layers {self.layers})"
         )
+
+
+def _array(values: ArrayLike | torch.Tensor) -> NDArray[Any]:
+    """What was given as a NumPy array, which has no gradients, no device and no bfloat16 (it is exact in float32)."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        values = values.float() if values.dtype == torch.bfloat16 else values
+    return np.asarray(values)

@@ -19,11 +19,13 @@ from sparseprobe.activations.aggregation import AGGREGATIONS, Aggregation
 from sparseprobe.activations.budget import BATCH_TOKENS, fit_to_memory, require_disk, require_memory
 from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.layer_choice import LayerChoice, choose_layers
+from sparseprobe.activations.left_padding import require_left_padding
 from sparseprobe.activations.precision import PRECISIONS, STORED, Precision, require_finite
 from sparseprobe.activations.reading_plan import ReadingPlan
 from sparseprobe.activations.site_reader import read_site
 from sparseprobe.activations.store import ActivationStore
 from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.models.forward_pass import pad_id_of
 from sparseprobe.models.layer import SITES, Site
 from sparseprobe.progress import SILENT, Progress
 
@@ -63,6 +65,7 @@ def extract(
     - `out`: a folder to write to; a run that was stopped goes on there, a complete one is only opened. Without it
       everything stays in memory.
     - `batch_tokens`: padded tokens in a batch; `memory`: a bound such as "4GB" on what the process holds.
+    - `padding`: "right", which every model takes, or "left", which is tried on a few tokens first.
 
     Raises `InputError` for settings that cannot be used and for values that `dtype` cannot hold,
     `TokenizerMismatchError` if the dataset was made with another tokenizer, `ResourceError` if memory or disk are too
@@ -112,6 +115,8 @@ def prepare(
     chosen = choose_layers(layers, model.n_layers)
     widths = [model.width(site, layer) for layer in chosen]
     _require_fit(model, data, aggregate)
+    if padding == "left":
+        require_left_padding(model)
     lengths = np.diff(data.sequences.offsets)[np.unique(data.examples["sequence"].to_numpy())]
     rows_per_block, batch_tokens = fit_to_memory(
         model,
@@ -121,9 +126,8 @@ def prepare(
         batch_tokens=batch_tokens,
         memory=memory,
     )
-    pad_id = int(getattr(model.module.config, "pad_token_id", None) or 0)
     causal = model.kind == "causal"
-    plan = ReadingPlan(data, rows_per_block, batch_tokens, causal=causal, padding=padding, pad_id=pad_id)
+    plan = ReadingPlan(data, rows_per_block, batch_tokens, causal=causal, padding=padding, pad_id=pad_id_of(model))
     settings = {
         "model": model.name,
         "model_fingerprint": model.fingerprint,

@@ -6,13 +6,15 @@
 
 A block counts once the manifest says so, and the manifest is replaced in one step after all chunks of the block are
 written: a reader never sees half a chunk, and a run that was stopped begins again after the last whole block. The
-manifest holds no times, so an interrupted run and an undisturbed one end in the same bytes.
+manifest holds no times, so an interrupted run and an undisturbed one end in the same bytes. Every chunk is a file, also
+one of zeros, so that a lost file is an error when the store is opened, and made again when its run goes on.
 """
 
 from __future__ import annotations
 
 import errno
 import json
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
+from sparseprobe.activations.chunk_files import damaged_chunks
 from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.precision import STORED
 from sparseprobe.errors import StorageError
@@ -32,6 +35,13 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 FORMAT = "sparseprobe activations 1"
+#: What is read of the manifest; the rest is for people.
+KEYS = {
+    "settings": {"model", "site", "layers", "widths", "aggregate", "dtype", "n_examples"},
+    "plan": {"rows_per_block", "batch_tokens"},
+}
+#: Says in a manifest that zeros are written too. Without it (earlier versions) a missing chunk may be one of zeros.
+ZEROS_TOO = "chunks_of_zeros_written"
 #: Settings that only say how a thing is called; what it is stands in a fingerprint.
 NAMES = ("model", "dataset")
 
@@ -50,8 +60,9 @@ class ActivationStore:
     ) -> ActivationStore:
         """Take a folder for a run with these settings, or go on with the one that it holds.
 
-        A run that goes on keeps the plan and the versions it began with. Raises `StorageError` if the folder cannot be
-        written, holds something else, or a run with other settings.
+        A run that goes on keeps the plan and the versions it began with; blocks from the first one on that lacks a file
+        count as not done. Raises `StorageError` if the folder cannot be written, holds something else, or a run with
+        other settings.
         """
         path = Path(folder)
         if (path / MANIFEST).is_file():
@@ -60,7 +71,7 @@ class ActivationStore:
             with _storing(path):
                 for partial in path.rglob("*.partial"):  # what was being written when the run was stopped
                     partial.unlink()
-            return cls(path, manifest)
+            return cls(path, {**manifest, ZEROS_TOO: True, "blocks_done": _whole_blocks(path, manifest)})
         with _storing(path):
             path.mkdir(parents=True, exist_ok=True)
             if any(entry.name != MANIFEST + ".partial" for entry in path.iterdir()):
@@ -71,6 +82,7 @@ class ActivationStore:
                 "plan": plan,
                 "versions": versions,
                 "blocks_done": 0,
+                ZEROS_TOO: True,
             }
             _write_manifest(path, manifest)
         return cls(path, manifest)
@@ -85,7 +97,7 @@ class ActivationStore:
         settings, rows_per_block = self.manifest["settings"], self.manifest["plan"]["rows_per_block"]
         with _storing(self.folder):
             group = zarr.open_group(self.folder, mode="a", zarr_format=3)
-            group.create_array("rows", data=rows, overwrite=True, compressors=None)
+            group.create_array("rows", data=rows, overwrite=True, compressors=None, config={"write_empty_chunks": True})
             for layer, width in zip(settings["layers"], settings["widths"], strict=True):
                 group.create_array(
                     f"layer_{layer}",
@@ -101,7 +113,7 @@ class ActivationStore:
         with _storing(self.folder):
             group = zarr.open_group(self.folder, mode="r+", zarr_format=3)
             for layer, array in values.items():
-                _array(group, layer)[rows] = array
+                _array(group, layer).with_config({"write_empty_chunks": True})[rows] = array
             _write_manifest(self.folder, {**self.manifest, "blocks_done": block + 1})
 
 
@@ -114,8 +126,14 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         raise StorageError(f"{folder} holds no activations: there is no {MANIFEST} in it") from None
     except (OSError, ValueError) as error:
         raise StorageError(f"{path} cannot be read: {error}") from error
+    if not isinstance(manifest, dict):
+        raise StorageError(f"{path} holds no manifest of activations: extract again into a new folder")
     if manifest.get("format") != FORMAT:
         raise StorageError(f"{path} is not of this format: expected {FORMAT!r}, found {manifest.get('format')!r}")
+    for part, keys in KEYS.items():
+        found = manifest.get(part)
+        if not isinstance(found, dict) or not found.keys() >= keys or not isinstance(manifest.get("blocks_done"), int):
+            raise StorageError(f"{path} lacks what it should hold: extract again into a new folder")
     return manifest
 
 
@@ -130,15 +148,60 @@ def require_complete(folder: str | Path, manifest: dict[str, Any]) -> None:
 
 
 def open_layers(folder: str | Path, manifest: dict[str, Any]) -> dict[int, LayerActivations]:
-    """The layers of a complete store; only their shapes are read."""
+    """The layers of a complete store; only their shapes are read, and whether every file is there.
+
+    Raises `StorageError` for a file that is missing or of another size. Of a store that an earlier version wrote, a
+    missing file may be a chunk of zeros: then it warns.
+    """
     settings = manifest["settings"]
     try:
         group = zarr.open_group(Path(folder), mode="r", zarr_format=3)
+        for name in _array_names(settings):
+            _require_chunks(Path(folder), _array(group, name), zeros_too=bool(manifest.get(ZEROS_TOO)))
         stored = np.asarray(_array(group, "rows")[:])
         rows = None if np.array_equal(stored, np.arange(len(stored))) else stored
         return {layer: LayerActivations(_array(group, layer), settings["dtype"], rows) for layer in settings["layers"]}
+    except StorageError:
+        raise
     except (OSError, KeyError, ValueError) as error:
         raise StorageError(f"the activations in {folder} cannot be read: {error}") from error
+
+
+def _whole_blocks(folder: Path, manifest: dict[str, Any]) -> int:
+    """Blocks done before the first one that lacks a file; none if the order of the rows is lost."""
+    done = int(manifest["blocks_done"])
+    if not done:
+        return 0
+    try:
+        group = zarr.open_group(folder, mode="r", zarr_format=3)
+        if any(damaged_chunks(folder, _array(group, "rows"))):
+            return 0
+        for layer in manifest["settings"]["layers"]:
+            done = min(done, next((block for block, _ in damaged_chunks(folder, _array(group, layer))), done))
+    except (OSError, KeyError, ValueError) as error:
+        raise StorageError(f"the activations in {folder} cannot be read: {error}; give a new folder") from error
+    return done
+
+
+def _require_chunks(folder: Path, array: zarr.Array[Any], *, zeros_too: bool) -> None:
+    damaged = [path for _, path in damaged_chunks(folder, array)]
+    for path in damaged:
+        if zeros_too or path.exists():
+            fault = "does not have its full size" if path.exists() else "is missing"
+            raise StorageError(
+                f"{path} {fault}, so the activations in {folder} are not whole: extract with the same settings and "
+                "folder to make what is lost again, or into a new folder"
+            )
+    if damaged:
+        warnings.warn(
+            f"{damaged[0]} is missing and is read as zeros: an earlier version left zeros out, but it may also be "
+            "lost; extract with the same settings and folder to be sure",
+            stacklevel=4,
+        )
+
+
+def _array_names(settings: dict[str, Any]) -> list[str]:
+    return ["rows", *(f"layer_{layer}" for layer in settings["layers"])]
 
 
 def _array(group: zarr.Group, layer: int | str) -> zarr.Array[Any]:

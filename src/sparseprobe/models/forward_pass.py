@@ -65,6 +65,12 @@ def pad(sequences: Sequence[NDArray[np.int32]], *, side: Side = "right", pad_id:
     return Batch(torch.from_numpy(tokens), torch.from_numpy(mask), first)
 
 
+def pad_id_of(model: LanguageModel) -> int:
+    """The id that padded places are filled with: the config's, or 0 where that is none of the embedding's rows."""
+    pad_id = getattr(model.module.config, "pad_token_id", None)
+    return pad_id if isinstance(pad_id, int) and 0 <= pad_id < model.embedding.num_embeddings else 0
+
+
 def run_trunk(model: LanguageModel, batch: Batch) -> None:
     """Run the blocks of `model` over `batch` without its output head, until the end or until a hook stops it."""
     call_trunk(model.trunk, batch, device=model.device, numbering=model.numbering)

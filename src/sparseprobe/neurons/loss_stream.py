@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from sparseprobe.errors import InputError
+from sparseprobe.models.forward_pass import pad_id_of
 from sparseprobe.neurons.neuron_sets import Neurons, NeuronSet, neuron_sets
 from sparseprobe.neurons.reference import Reference, read_reference
 from sparseprobe.neurons.suffix_pass import changed_pass, first_pass, logits, next_token_losses
-from sparseprobe.neurons.text_stream import BATCH_TOKENS, pad_id_of, require_fit, split_text, text_batches
+from sparseprobe.neurons.text_stream import BATCH_TOKENS, require_fit, split_text, text_batches
 from sparseprobe.neurons.values import Fixed, Scaled, Value, edits, parse_value, resampling_draws
 from sparseprobe.progress import SILENT, Progress
 

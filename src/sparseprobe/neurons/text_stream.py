@@ -16,6 +16,7 @@ from sparseprobe.activations.aggregation import Spans
 from sparseprobe.activations.site_reader import read_site
 from sparseprobe.errors import InputError
 from sparseprobe.models import Batch, pad
+from sparseprobe.models.forward_pass import pad_id_of
 from sparseprobe.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -78,11 +79,6 @@ def text_batches(
         chosen = order[begin : begin + fitting]
         yield chosen, pad([sequences[int(row)] for row in chosen], pad_id=pad_id)
         begin += fitting
-
-
-def pad_id_of(model: LanguageModel) -> int:
-    """The id that padded places are filled with; nothing attends to them."""
-    return int(getattr(model.module.config, "pad_token_id", None) or 0)
 
 
 def require_fit(model: LanguageModel, data: ProbingDataset) -> None:
