@@ -91,6 +91,28 @@ def test_scores_that_do_not_exist():
     assert np.isnan(list(regression_scores(np.empty(0), np.empty(0)).values())).all()
 
 
+def test_the_place_in_documents_of_equal_length_is_no_control_for_itself():
+    """The neuron that counts tokens explains the place, and nothing of the places of a control."""
+    acts, data = planted_experiment(n=3000, width=4, informative=1, per_group=50)
+    place = np.tile(np.arange(50, dtype=np.float32), 60)
+    X = acts.layer(0)[:].copy()
+    X[:, 2] = place
+    features = data.features.assign(kind="continuous")
+    data = replace(data, labels=pd.DataFrame({"f0": place}), features=features)
+    [row] = regression(Activations.from_arrays({0: X}, model_name="m"), data, k=[1], bootstrap=20).itertuples()
+    assert row.r2 > 0.99
+    assert row.control_r2 < 0.2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_activations_that_overflowed_are_refused(positions, bad):
+    acts, data = positions
+    X = acts.layer(5)[:].copy()
+    X[3, 20] = bad
+    with pytest.raises(InputError, match="layer 5 holds 1 values that are not finite: extract it with dtype"):
+        regression(Activations.from_arrays({5: X}, model_name="m"), data, k=[1])
+
+
 def test_what_cannot_be_asked_is_said(positions):
     acts, data = positions
     binary = planted_experiment(n=600, width=5)[1]

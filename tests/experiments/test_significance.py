@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import pearsonr
 
@@ -66,6 +69,45 @@ def test_labels_without_information_have_no_significant_family():
     assert np.median(found.groupby("feature")["q"].min()) > 0.3
 
 
+def unequal_groups(seed, n_features=20, n_groups=40):
+    """Documents of lognormal length. Labels are theirs, and so is most of the only neuron, but they are unrelated."""
+    rng = np.random.default_rng(seed)
+    sizes = np.ceil(rng.lognormal(1.0, 1.5, n_groups)).astype(int)
+    group = np.repeat(np.arange(2 * n_groups), np.tile(sizes, 2))
+    n = len(group)
+    X = rng.standard_normal((2 * n_groups, 1))[group] + 0.5 * rng.standard_normal((n, 1))
+    each = {
+        f"f{i}": np.tile(rng.permutation(np.arange(n_groups) % 2), 2)[group].astype(np.int8) for i in range(n_features)
+    }
+    _, data = planted_experiment(n=n, width=1, informative=1, n_features=n_features)
+    names = [f"d{one}" for one in group]
+    table = data.examples.assign(group=names, split=np.where(group < n_groups, "train", "test"))
+    return Activations.from_arrays({0: X}, model_name="m"), replace(data, examples=table, labels=pd.DataFrame(each))
+
+
+def test_unequal_groups_raise_no_more_alarms_than_they_may():
+    """80 tests without anything to find. With a chance of 5 % each, 10 or more below 0.05 come in 0.7 % of such runs
+    (binomial); labels laid across the borders of groups give 4 to 5 times too many.
+    """
+    p = np.concatenate([neuron_significance(*unequal_groups(seed), permutations=20)["p"] for seed in range(4)])
+    assert len(p) == 80
+    assert (p < 0.05).mean() < 0.12
+
+
+def test_unequal_groups_give_each_permutation_a_spread_of_its_own():
+    """The slow twin where the number of positives changes from one permutation to the next."""
+    acts, data = unequal_groups(1, n_features=1, n_groups=15)
+    test = (data.examples["split"] == "test").to_numpy()
+    y, groups, x = data.labels["f0"].to_numpy()[test], data.examples["group"].to_numpy(str)[test], acts.layer(0)[:]
+    shuffled = [permuted_over_groups(y, groups, generator(0, "significance", "f0", i)) for i in range(100)]
+    assert len({int(one.sum()) for one in shuffled}) > 10
+    null = np.array([abs(pearsonr(one, x[test, 0]).statistic) for one in shuffled])
+    r = pearsonr(y, x[test, 0]).statistic
+    [row] = neuron_significance(acts, data, permutations=100).itertuples()
+    assert row.correlation == pytest.approx(r, abs=1e-5)
+    assert row.p == row.p_family == pytest.approx((1 + (null >= abs(r) - 1e-6).sum()) / 101, abs=1e-9)
+
+
 def test_q_is_the_share_of_false_neurons():
     rng = np.random.default_rng(0)
     false = []
@@ -87,7 +129,8 @@ def test_chosen_neurons_are_confirmed_on_examples_that_did_not_choose_them(plant
     acts, data = planted
     best = single_neurons(acts, data, keep=1)
     found = confirm(acts, data, best, permutations=300)
-    assert found[["feature", "layer", "neuron"]].values.tolist() == best[["feature", "layer", "neuron"]].values.tolist()
+    keys = ["feature", "layer", "neuron"]
+    pd.testing.assert_frame_equal(found[keys], best[keys])
     assert (found["p_holm"] >= found["p"]).all()
     assert (found[found["layer"] == 0]["p_holm"] < 0.05).all()
     p = found["p"].to_numpy()
@@ -102,3 +145,9 @@ def test_what_cannot_be_asked_is_said(planted):
         neuron_significance(*planted, part="dev")
     with pytest.raises(InputError, match="permutations must be at least 20"):
         neuron_significance(*planted, permutations=5)
+    best = single_neurons(*planted, keep=1)
+    for empty in (best.iloc[:0], pd.DataFrame()):
+        with pytest.raises(InputError, match="at least one neuron, got one without rows: choose neurons first"):
+            confirm(*planted, empty)
+    with pytest.raises(InputError, match="no neuron 50 in layer 0: it has neurons 0 to 49"):
+        confirm(*planted, best.assign(neuron=[50, 0, 0, 0]))

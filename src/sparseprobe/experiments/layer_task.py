@@ -108,13 +108,7 @@ class LayerTask:
     @classmethod
     def read(cls, acts: Activations, layer: int, examples: Examples) -> LayerTask:
         """Read a layer; raises `InputError` for values that are not finite."""
-        X = np.ascontiguousarray(acts.layer(layer)[:], dtype=np.float32)
-        bad = int(X.size - np.isfinite(X).sum())
-        if bad:
-            raise InputError(
-                f"layer {layer} holds {bad} values that are not finite: extract it with dtype bfloat16 or float32"
-            )
-        return cls(layer, X, examples)
+        return cls(layer, finite_layer(acts, layer), examples)
 
     @property
     def n_features(self) -> int:
@@ -144,12 +138,28 @@ class LayerTask:
         return positive
 
 
-def chosen_layers(acts: Activations, data: ProbingDataset, layers: Iterable[int] | None) -> list[int]:
-    """The layers to work on, all by default; raises `InputError` where activations and dataset do not match."""
+def finite_layer(acts: Activations, layer: int) -> NDArray[np.float32]:
+    """(n, d) the activations of a layer; raises `InputError` for values that are not finite."""
+    X = np.ascontiguousarray(acts.layer(layer)[:], dtype=np.float32)
+    bad = int(X.size - np.isfinite(X).sum())
+    if bad:
+        raise InputError(
+            f"layer {layer} holds {bad} values that are not finite: extract it with dtype bfloat16 or float32"
+        )
+    return X
+
+
+def chosen_layers(acts: Activations, data: ProbingDataset, layers: Iterable[int] | int | None) -> list[int]:
+    """The layers to work on, all by default; raises `InputError` where activations and dataset do not match, and for
+    no layer or one that is not there.
+    """
     n = len(data.examples)
     if acts.n_examples != n:
         raise InputError(f"{acts.n_examples} rows of activations for {n} examples: extract them from this dataset")
-    chosen = list(acts.layers) if layers is None else list(layers)
+    named = [layers] if isinstance(layers, int | np.integer) else layers
+    chosen = list(acts.layers) if named is None else [*named]
+    if not chosen:
+        raise InputError(f"layers={layers!r} names no layer: the activations have {', '.join(map(str, acts.layers))}")
     for layer in chosen:
         if layer not in acts.layers:
             raise InputError(f"no layer {layer!r} among the activations: they have {', '.join(map(str, acts.layers))}")

@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.experiments.layer_task import checked_ks, chosen_layers
+from sparseprobe.experiments.layer_task import checked_ks, chosen_layers, finite_layer
 from sparseprobe.experiments.schema import REGRESSION, check_table
 from sparseprobe.experiments.sweep import PAPER_K
 from sparseprobe.keyed_random import generator
@@ -45,14 +45,15 @@ def regression(
     alpha: float = 0.01,
     seed: int = 0,
     features: Iterable[str] | None = None,
-    layers: Iterable[int] | None = None,
+    layers: Iterable[int] | int | None = None,
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """k-sparse regressions of every continuous feature on every layer; columns as in `schema.REGRESSION`.
 
     `alpha` is the ridge on activations scaled by 1 / (10 std). Raises `InputError` where there are no continuous
-    features or too few values of one, `UnknownNameError` for an unknown feature or selection.
+    features, too few values of one or activations that are not finite; `UnknownNameError` for an unknown feature or
+    selection.
 
     >>> from dataclasses import replace
     >>> from sparseprobe.experiments import planted_experiment
@@ -71,7 +72,7 @@ def regression(
     total = len(chosen) * len(names)
     with threadpool_limits(limits=1), progress.task("regression", total=total, unit="probes") as step:
         for layer in chosen:
-            X = np.asarray(acts.layer(layer)[:], dtype=np.float32)
+            X = finite_layer(acts, layer)
             for target in targets:
                 rows += _rows(X, layer, target, ks[layer], plan)
                 step(1)

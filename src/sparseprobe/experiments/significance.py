@@ -1,7 +1,8 @@
 """Which neurons are related to a feature beyond what looking at thousands of them explains.
 
-The statistic is the correlation of activation and label. Labels are permuted over groups again and again, and all
-neurons are correlated with all permutations as one matrix product. From that:
+The statistic is the correlation of activation and label. Groups exchange their labels again and again (module
+`probes.control_labels`), and all neurons are correlated with all permutations as one matrix product. Between groups of
+different size the share of positives changes, so every permutation is standardised by itself. From that:
 
     p          of each neuron: the share of permutations with as large a |correlation|
     p_family   the share of permutations in which the largest |correlation| of all neurons of all layers is as large:
@@ -25,7 +26,7 @@ from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
 from sparseprobe.experiments.schema import SIGNIFICANCE, check_table
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.control_labels import permuted_over_groups
+from sparseprobe.probes.control_labels import GroupLayout
 from sparseprobe.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def neuron_significance(
     permutations: int = 1000,
     seed: int = 0,
     features: Iterable[str] | None = None,
-    layers: Iterable[int] | None = None,
+    layers: Iterable[int] | int | None = None,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """A row for each feature, layer and neuron, by p_family, then |correlation|; columns as in `schema.SIGNIFICANCE`.
@@ -105,14 +106,24 @@ def confirm(
     """Test chosen neurons (rows with feature, layer and neuron) on a part that did not choose them.
 
     The rows come back with `correlation`, `p` (permuted labels) and `p_holm`, which controls the chance of any false
-    row (Holm 1979). Arguments and errors as those of `neuron_significance`.
+    row (Holm 1979). Arguments and errors as those of `neuron_significance`; `InputError` also for a table without rows
+    and for a neuron that is not there, since its missing p-value would count among the tests.
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=400, width=20, informative=1)
     >>> bool(confirm(acts, data, single_neurons(acts, data, keep=1))["p_holm"].iloc[0] < 0.01)
     True
     """
+    if neurons.empty:
+        raise InputError(
+            "confirm needs a table with at least one neuron, got one without rows: choose neurons first, for example "
+            "with single_neurons(..., keep=1)"
+        )
     asked = neurons[["feature", "layer", "neuron"]].reset_index(drop=True)
+    layers = chosen_layers(acts, data, sorted(set(asked["layer"])))
+    for layer, neuron in zip(asked["layer"], asked["neuron"], strict=True):
+        if neuron not in range(acts.width(layer)):
+            raise InputError(f"no neuron {neuron} in layer {layer}: it has neurons 0 to {acts.width(layer) - 1}")
     table = neuron_significance(
         acts,
         data,
@@ -120,7 +131,7 @@ def confirm(
         permutations=permutations,
         seed=seed,
         features=list(dict.fromkeys(asked["feature"])),
-        layers=sorted(set(asked["layer"])),
+        layers=layers,
     )
     found = asked.merge(table[["feature", "layer", "neuron", "correlation", "p"]], how="left")
     p = found["p"].to_numpy()
@@ -157,7 +168,7 @@ _SLACK = 1e-6  # of float32 products: a permutation that is the labels themselve
 
 @dataclass(frozen=True, eq=False)
 class _Shuffle:
-    """The labels of a feature on a part, real (first) and permuted, standardised."""
+    """The labels of a feature on a part, real (first) and permuted, each row standardised."""
 
     rows: NDArray[np.int64]
     labels: NDArray[np.float32]
@@ -172,13 +183,15 @@ class _Shuffle:
         real, groups, name = examples.labels[rows, feature], examples.groups[rows], examples.features[feature]
         if len(np.unique(real)) < 2:
             raise InputError(f"feature {name!r} has labels of one class among its {part} examples")
+        layout = GroupLayout.of(groups)
         draws = [
-            permuted_over_groups(real, groups, generator(examples.seed, "significance", name, number))
+            layout.permuted(real, generator(examples.seed, "significance", name, number))
             for number in range(permutations)
         ]
         labels = np.stack([real, *draws]).astype(np.float32)
-        labels -= real.mean()
-        return cls(rows, labels / (labels[0].std() * np.float32(len(rows))))
+        labels -= labels.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+        labels /= labels.std(axis=1, keepdims=True) * np.float32(len(rows))
+        return cls(rows, labels)
 
     def test(self, X: NDArray[np.float32]) -> _Tested:
         """Correlate all neurons with all permutations."""
