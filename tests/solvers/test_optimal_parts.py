@@ -147,4 +147,5 @@ def test_a_full_store_still_hands_out_the_right_columns():
     store._capacity = 3
     for asked in ([0, 1], [2, 3], [6, 0, 2], [1, 2, 3, 4, 5]):
         slots = store.slots(np.array(asked))
-        np.testing.assert_array_equal(store.columns[slots], problem.X[:, asked].T)
+        np.testing.assert_allclose(store.means[asked], problem.X[:, asked].mean(axis=0))
+        np.testing.assert_array_equal(store.columns[slots], problem.X[:, asked].T - store.means[asked, None])

@@ -136,6 +136,43 @@ def test_below_margin_one_the_optimum_is_the_top_of_the_mean_difference(planted)
     assert not optimal_support(X, y, 4, gamma=10.0, time_limit=1).top_mean_difference
 
 
+def test_margins_below_one_alone_do_not_make_the_top_of_the_mean_difference():
+    """One example of each class far out: its column leads by mean difference, and another one reads the labels."""
+    y = np.repeat([-1, 1], 50)
+    far = np.zeros(100)
+    far[0], far[-1] = -6, 6
+    best = optimal_support(np.column_stack([far, 0.1 * y]), y, k=1, gamma=0.05)
+    assert best.support.tolist() == [1]
+    assert not best.top_mean_difference
+    tied = optimal_support(np.column_stack([0.1 * y, 0.1 * y, far / 100]), y, k=1, gamma=0.05)
+    assert tied.top_mean_difference
+
+
+@pytest.mark.parametrize(("factor", "offset", "gamma"), [(1, 1e4, None), (1e5, 0, None), (1, 0, 1e8), (1e4, 1e7, 1e-6)])
+def test_columns_of_any_scale_are_solved(factor, offset, gamma):
+    """Far from 0, large, under almost no ridge: the pair that makes the labels, with a bound that is true."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 20))
+    y = X[:, 7] + X[:, 12] + 0.02 * rng.normal(size=500) > 0
+    X = (factor * X + offset)[:, [0, 3, 7, 12, 15]]
+    best = optimal_support(X, y, 2, gamma=gamma)
+    assert best.support.tolist() == [2, 3]
+    assert best.proven
+    assert best.bound <= best.objective
+    margins = np.where(y, 1.0, -1.0) * (X[:, best.support] @ best.coef + best.intercept)
+    weights = y.size / (2 * np.where(y, y.sum(), (~y).sum()))
+    ridge = best.coef @ best.coef / (2 * (gamma or 500**-0.5))
+    assert weights @ np.maximum(0, 1 - margins) + ridge == pytest.approx(best.objective, rel=1e-6)
+
+
+def test_scales_out_of_reach_are_said():
+    X, y = np.random.default_rng(0).normal(size=(50, 4)), np.arange(50) % 2
+    with pytest.raises(InputError, match="column 0 of X has values too large to be squared: scale X"):
+        optimal_support(X * 1e160, y, 1)
+    with pytest.raises(InputError, match="too large for this gamma to be solved in float64: scale X"):
+        optimal_support(X * 1e100, y, 1, time_limit=0.1)
+
+
 def test_what_changes_nothing_changes_nothing(planted):
     """The spelling of labels, the order of columns, float64, Fortran order, repeated rows against weights."""
     X, y, _ = planted
@@ -193,6 +230,7 @@ def test_an_unknown_loss_is_answered_with_the_known():
         optimal_support(np.eye(4), [0, 1, 0, 1], 1, loss="logistc")
     with pytest.raises(InputError, match="no size at all"):
         optimal_path(np.eye(4), [0, 1, 0, 1], [])
+    assert len(optimal_path(np.eye(4), [0, 1, 0, 1], np.int64(2))) == 2
 
 
 @pytest.mark.shared_data

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 POOL_ENTRIES = 200_000  # prices kept to bound new branches before they are relaxed
 SEEN_LIMIT = 200_000  # supports remembered
+TIED = 1e-9  # mean differences that differ by no more than this share are equal
 
 
 @dataclass(frozen=True)
@@ -218,10 +219,22 @@ class SupportSearch:
 
 def top_mean_difference(problem: Problem, k: int) -> NDArray[np.int64]:
     """The k columns of the largest weighted mean difference between the classes, ascending (k,)."""
+    return np.sort(np.argsort(-_mean_difference(problem), kind="stable")[:k])
+
+
+def leads_by_mean_difference(problem: Problem, support: NDArray[np.int64]) -> bool:
+    """Whether no column outside `support` (k,) has a larger mean difference than one inside, but for rounding."""
+    difference = _mean_difference(problem)
+    outside = np.delete(difference, support)
+    return bool(outside.max(initial=0.0) <= difference[support].min() * (1 + TIED))
+
+
+def _mean_difference(problem: Problem) -> Vector:
+    """Absolute weighted mean difference between the classes of every column (d,)."""
     weights, y = problem.weights, problem.y
     totals = np.where(y > 0, weights[y > 0].sum(), weights[y < 0].sum())
-    difference = np.abs(column_sums(problem.X, weights * y / totals))
-    return np.sort(np.argsort(-difference, kind="stable")[:k])
+    difference: Vector = np.abs(column_sums(problem.X, weights * y / totals))
+    return difference
 
 
 def _most_divided(branch: Branch, relaxed: Relaxed) -> int:

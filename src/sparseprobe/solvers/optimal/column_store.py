@@ -1,7 +1,9 @@
-"""Columns in use, as contiguous float64 rows: the only part of X that is ever copied.
+"""Columns in use, centred, as contiguous float64 rows: the only part of X that is ever copied.
 
 Newton steps walk down single columns, X lies in rows. A column is fetched when a support or a working set first asks
-for it; a full store starts anew with what is asked for now. Memory: 8 n bytes a column, at most `capacity` columns.
+for it; a full store starts anew with what is asked for now. The intercept is free, so a column less its mean poses the
+same problem with the intercept b + w.mean; far from 0 the column itself would be nearly the intercept's, and no step
+could tell the two apart. Memory: 8 n bytes a column, at most `capacity` columns.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from sparseprobe.solvers.matrix import dense_columns, is_sparse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sparseprobe.solvers.optimal.losses import Vector
     from sparseprobe.solvers.optimal.problem import Problem
     from sparseprobe.solvers.optimal.proximal_newton import Slots
     from sparseprobe.solvers.optimal.quadratic_model import Columns
@@ -26,7 +29,9 @@ class ColumnStore:
     """A cache of columns of X; it has state because a cache is state."""
 
     columns: Columns
-    """(slots, n) float64: the columns held; `slots` tells which is where."""
+    """(slots, n) float64: the columns held, less their means; `slots` tells which is where."""
+    means: Vector
+    """(d,) the mean of each column that was fetched."""
 
     def __init__(self, problem: Problem) -> None:
         self._X = problem.X.tocsc() if is_sparse(problem.X) else problem.X
@@ -34,6 +39,7 @@ class ColumnStore:
         self._slot = np.full(problem.d, -1, dtype=np.int64)
         self._held = 0
         self.columns = np.empty((0, problem.n))
+        self.means = np.zeros(problem.d)
 
     def slots(self, indices: NDArray[np.int64]) -> Slots:
         """Rows of `columns` that hold the columns `indices` of X, fetched if they are not there yet."""
@@ -47,7 +53,9 @@ class ColumnStore:
             grown[: self._held] = self.columns[: self._held]
             self.columns = grown
         if missing.size:
-            self.columns[self._held : self._held + missing.size] = dense_columns(self._X, missing).T
+            fetched = dense_columns(self._X, missing).T.astype(np.float64)
+            self.means[missing] = fetched.mean(axis=1)
+            self.columns[self._held : self._held + missing.size] = fetched - self.means[missing, None]
             self._slot[missing] = np.arange(self._held, self._held + missing.size)
             self._held += missing.size
         return self._slot[indices]

@@ -9,8 +9,8 @@ Source: "Finding Neurons in a Haystack", arXiv 2305.01610, optimal sparse probin
 
 Cost: memory of X once, plus the columns in use as float64; each price of all columns is one pass over the examples near
 or inside the margin. Not the tool for a large gamma (weak ridge) on many columns: there the bound stays loose, and
-what comes back at the time limit is a good support with an honest gap. When every margin is below 1, the optimum is the
-top k by mean difference and no search is needed; the result says so.
+what comes back at the time limit is a good support with an honest gap. When the best rule on the top k by mean
+difference keeps every margin below 1, these k are the optimum and no search is needed; the result says so.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sparseprobe.errors import InputError
-from sparseprobe.solvers.optimal.branch_and_bound import SearchResult, SupportSearch
+from sparseprobe.solvers.optimal.branch_and_bound import SearchResult, SupportSearch, leads_by_mean_difference
 from sparseprobe.solvers.optimal.column_store import ColumnStore
 from sparseprobe.solvers.optimal.losses import HINGE, Loss
-from sparseprobe.solvers.optimal.problem import ClassWeight, Problem, pose
+from sparseprobe.solvers.optimal.problem import SCALE_X, ClassWeight, Problem, pose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from sparseprobe.solvers.matrix import Matrix
 
 SMALLEST_TOLERANCE = 1e-8  # problems of one support are solved to a gap of 1e-9
+OUT_OF_REACH = (
+    f"the values of X are too large for this gamma to be solved in float64: {SCALE_X}, or give a smaller gamma"
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class OptimalSupport:
     seconds: float
     """Wall time of the search."""
     top_mean_difference: bool
-    """Hinge only: every margin is below 1, so that this is merely the top k by mean difference."""
+    """Hinge only: the support is the top k by weighted mean difference (up to ties) and every margin is below 1, so no
+    search was needed."""
 
 
 def optimal_support(
@@ -128,7 +132,7 @@ def optimal_path(
     >>> [best.support.tolist() for best in optimal_path(X, y, k=2)]
     [[3], [3, 17]]
     """
-    sizes = list(range(1, k + 1)) if isinstance(k, int) else list(k)
+    sizes = list(range(1, k + 1)) if isinstance(k, int | np.integer) else list(k)
     if not sizes:
         raise InputError("k asks for no size at all: give a number of columns, at least 1, or a list of such numbers")
     problem = pose(X, y, loss=loss, gamma=gamma, class_weight=class_weight, sample_weight=sample_weight)
@@ -161,22 +165,30 @@ def _solve(  # noqa: PLR0917 (one caller's settings, handed on)
     tolerance: float,
 ) -> OptimalSupport:
     began = time.perf_counter()
-    search = SupportSearch(problem, store, k, tolerance=tolerance, deadline=began + time_limit)
-    return _state(problem, search.run(starts), tolerance, time.perf_counter() - began)
+    try:
+        search = SupportSearch(problem, store, k, tolerance=tolerance, deadline=began + time_limit)
+        result = search.run(starts)
+    except np.linalg.LinAlgError as error:
+        raise InputError(OUT_OF_REACH) from error
+    if not result.best.objective <= problem.objective_of_nothing * (1 + 1e-9):
+        raise InputError(OUT_OF_REACH)
+    return _state(problem, result, tolerance, time.perf_counter() - began)
 
 
 def _state(problem: Problem, result: SearchResult, tolerance: float, seconds: float) -> OptimalSupport:
     best = result.best
-    gap = max(0.0, float(best.objective - result.bound) / best.objective)
+    bound = max(0.0, float(result.bound))  # losses and penalty are never negative
+    gap = max(0.0, float(best.objective - bound) / best.objective)
+    plain = problem.loss == HINGE and best.largest_margin < 1.0
     return OptimalSupport(
         support=best.support,
         coef=best.w,
         intercept=best.b,
         objective=best.objective,
-        bound=float(result.bound),
+        bound=bound,
         gap=gap,
         proven=bool(gap <= tolerance),
         nodes=result.nodes,
         seconds=seconds,
-        top_mean_difference=bool(problem.loss == HINGE and best.largest_margin < 1.0),
+        top_mean_difference=bool(plain and leads_by_mean_difference(problem, best.support)),
     )

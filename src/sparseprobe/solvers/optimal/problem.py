@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.solvers.matrix import is_sparse, squared_norms
-from sparseprobe.solvers.optimal.losses import LOSSES, Loss, Vector
+from sparseprobe.solvers.matrix import dense_columns, is_sparse, squared_norms
+from sparseprobe.solvers.optimal.losses import LOGISTIC, LOSSES, Loss, Vector
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from sparseprobe.solvers.matrix import Matrix
+
+SCALE_X = "scale X, for example each column to a standard deviation of 0.1"
 
 ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
 
@@ -45,7 +47,8 @@ class Problem:
     column_norms: Vector
     """(d,) Euclidean norms of the columns: they bound the rounding of a dot product with a column."""
     radius: float
-    """Largest Euclidean norm of a row: with ||w|| it bounds the intercept."""
+    """Twice the largest Euclidean norm of a row, which no row of the centred columns exceeds either: with ||w|| it
+    bounds the intercept."""
 
     @property
     def n(self) -> int:
@@ -61,6 +64,11 @@ class Problem:
     def total_weight(self) -> float:
         """Sum of the example weights: the scale of the loss."""
         return float(self.weights.sum())
+
+    @property
+    def objective_of_nothing(self) -> float:
+        """The objective of w = 0, b = 0: no optimum lies above it."""
+        return self.total_weight * (float(np.log(2)) if self.loss == LOGISTIC else 1.0)
 
     def intercept_radius(self, objective: float) -> float:
         """A number that |b| does not exceed at the optimum of any support whose optimum is at most `objective`.
@@ -92,6 +100,8 @@ def pose(
     squares, radius = squared_norms(matrix)
     if not np.isfinite(squares).all():
         column = int(np.flatnonzero(~np.isfinite(squares))[0])
+        if np.isfinite(dense_columns(matrix, np.array([column]))).all():
+            raise InputError(f"column {column} of X has values too large to be squared: {SCALE_X}")
         raise InputError(f"column {column} of X has values that are not finite: remove or fill the NaN and infinities")
     weights = _weights(signs, given, class_weight, sample_weight)
     if gamma is None:
@@ -99,7 +109,13 @@ def pose(
     if not (np.isfinite(gamma) and gamma > 0):
         raise InputError(f"gamma is {gamma}: give a positive number, or None for 1 / sqrt(n_examples)")
     return Problem(
-        matrix, signs, weights, float(gamma), LOSSES.index(loss), np.sqrt(squares), float(np.sqrt(radius)) * (1 + 1e-9)
+        matrix,
+        signs,
+        weights,
+        float(gamma),
+        LOSSES.index(loss),
+        np.sqrt(squares),
+        2 * float(np.sqrt(radius)) * (1 + 1e-9),
     )
 
 

@@ -2,8 +2,9 @@
 
 Each step replaces the loss by its quadratic model at the current margins, minimises model + Omega without another look
 at the n examples (quadratic_model.py), and searches the zero of the slope along the line to that minimum. With every
-column forced in, the same code is Newton's method for the ridge-penalised problem on one support. At the end the
-intercept is settled so that sum c a y = 0, the condition under which the dual variables prove a bound.
+column forced in, the same code is Newton's method for the ridge-penalised problem on one support. Columns come
+centred (column_store.py), so that the intercept takes no part of theirs. At the end the intercept is settled so that
+sum c a y = 0, the condition under which the dual variables prove a bound.
 Cost of a step: O(n p + z p^2) for z examples with curvature (few, for the hinge), then O(p^3) a few times.
 """
 

@@ -6,7 +6,8 @@ Where no weight changes its kind, Omega is quadratic itself: w_j^2 / (2 gamma) f
 (sum |w_j|)^2 / (2 gamma r) for those that share the r seats left; weights at zero stay there while their gradient is
 below the price of a seat, level / gamma. So: take the kinds as they are, solve the linear system, drop weights that
 cross zero, let in those that pay, and repeat. The system may be singular (few examples have curvature); a proximal term
-in the scale of each weight keeps it regular, falls while steps succeed and rises when one fails.
+in the scale of each weight keeps it regular, falls while steps succeed and rises when one fails. Where a weak ridge is
+lost in the rounding of large columns the system is singular as computed, and the shortest solution is taken.
 Cost: O(p^3) a repetition, no look at the examples.
 """
 
@@ -29,6 +30,7 @@ Kinds = NDArray[np.int64]
 REPETITIONS, SHORTENINGS = 40, 4
 FIRST_PROXIMAL, LEAST_PROXIMAL, MOST_PROXIMAL = 1e-3, 1e-9, 1e4
 SMALLEST_SCALE = 0.05  # of the level: the scale of a weight at zero
+SINGULAR = 1e-14  # of the largest singular value: smaller ones are rounding
 RESTS, SHARES_POSITIVE, SHARES_NEGATIVE, HAS_SEAT = 0, 1, -1, 2
 
 
@@ -116,5 +118,21 @@ def _newton_step(  # noqa: PLR0917 (compiled code takes no keywords cheaply)
             M[row, row] += 1.0 / seats.gamma
             right[row] -= v[i] / seats.gamma
     step = np.zeros(p + 1)
-    step[active] = np.linalg.solve(M, right)
+    step[active] = _solution(M, right)
     return step
+
+
+@compiled()
+def _solution(M: Columns, right: Vector) -> Vector:
+    """M^-1 right for a positive M (q, q), unknowns in units in which its diagonal is 1; the shortest where it has many.
+
+    0, which counts as a failed step, where M or right is not finite.
+    """
+    unit = 1.0 / np.sqrt(np.diag(M))
+    scaled, wanted = M * unit * unit.reshape(-1, 1), right * unit
+    if not (np.isfinite(scaled).all() and np.isfinite(wanted).all()):
+        return np.zeros_like(right)
+    try:
+        return unit * np.linalg.solve(scaled, wanted)
+    except Exception:  # singular as computed; compiled code can name no narrower error
+        return unit * np.linalg.lstsq(scaled, wanted, SINGULAR)[0]

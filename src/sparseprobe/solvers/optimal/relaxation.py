@@ -105,8 +105,11 @@ def relax(
     """
     free_seats = k - int(branch.forced.sum())
     working = _working_set(branch, free_seats, prices)
-    w, b = np.zeros(branch.free.size), branch.start.b
+    w = np.zeros(branch.free.size)
     w[branch.start.positions] = branch.start.w
+    started = candidates.index[branch.start.positions]
+    store.slots(started)
+    b = branch.start.b + float(branch.start.w @ store.means[started])  # the columns of the store are centred
     dual, margins = np.empty(problem.n), np.empty(problem.n)
     delta, tolerance = FIRST_SMOOTHING, 0.01 * (objective - max(branch.bound, 0.9 * objective))
     best: Certificate | None = None
@@ -136,7 +139,8 @@ def relax(
         else:
             delta *= SMOOTHING_FALL
             tolerance = max(0.2 * tolerance, 1e-15 * objective)
-    return Relaxed(bound, best, WarmStart(working, part, seat_shares(part, seats), b))
+    intercept = float(b - part @ store.means[candidates.index[working]])
+    return Relaxed(bound, best, WarmStart(working, part, seat_shares(part, seats), intercept))
 
 
 def _working_set(branch: Branch, seats: int, prices: Vector) -> NDArray[np.int64]:

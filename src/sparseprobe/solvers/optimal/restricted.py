@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from sparseprobe.solvers.optimal.column_store import ColumnStore
     from sparseprobe.solvers.optimal.problem import Problem
-    from sparseprobe.solvers.optimal.quadratic_model import Columns
 
 COLD_SMOOTHING, WARM_SMOOTHING, SMALLEST_SMOOTHING = 0.5, 0.02, 1e-10
 SMOOTHING_FALL = 0.15
@@ -68,9 +67,9 @@ def solve_restricted(
     """
     slots = store.slots(support)
     data = Examples(store.columns, slots, problem.y, problem.weights)
-    rows = store.columns[slots]
+    means = store.means[support]
     seats = Seats(np.ones(support.size, dtype=np.bool_), 0, problem.gamma)
-    w, b = (np.zeros(support.size), 0.0) if start is None else (start[0].copy(), start[1])
+    w, b = (np.zeros(support.size), 0.0) if start is None else (start[0].copy(), start[1] + float(start[0] @ means))
     dual = np.empty(problem.n)
     delta = COLD_SMOOTHING if start is None else WARM_SMOOTHING
     best: Restricted | None = None
@@ -78,10 +77,10 @@ def solve_restricted(
         tolerance = TOLERANCE if problem.loss != HINGE else max(TOLERANCE, 1e-6 * delta**2)
         loss = SmoothLoss(problem.loss, delta)
         b = minimise(data, loss, seats, w, b, dual, tolerance * problem.total_weight, NEWTON_STEPS)
-        best = _better(best, _evaluate(problem, data, rows, support, (w, b, dual)))
-        settled = settle_on_margin(rows, problem, dual) if problem.loss == HINGE else None
+        best = _better(best, _evaluate(problem, data, means, support, (w, b, dual)))
+        settled = settle_on_margin(store.columns[slots], problem, dual) if problem.loss == HINGE else None
         if settled is not None:
-            best = _better(best, _evaluate(problem, data, rows, support, settled))
+            best = _better(best, _evaluate(problem, data, means, support, settled))
         closed = best.objective - best.bound <= gap * best.objective or best.bound > give_up_above
         if closed or problem.loss != HINGE or delta <= SMALLEST_SMOOTHING:
             return best
@@ -89,15 +88,19 @@ def solve_restricted(
 
 
 def _evaluate(
-    problem: Problem, data: Examples, rows: Columns, support: NDArray[np.int64], point: tuple[Vector, float, Vector]
+    problem: Problem, data: Examples, means: Vector, support: NDArray[np.int64], point: tuple[Vector, float, Vector]
 ) -> Restricted:
-    """What `point` = (w (k,), b, dual (n,)) is worth: its objective and its bound. `rows` (k, n) are the columns."""
+    """What `point` = (w (k,), b, dual (n,)) on centred columns is worth: its objective and its bound.
+
+    `means` (k,) are what the columns were centred by: the intercept handed back is that of X as it is.
+    """
     w, b, dual = point
     margins = np.empty(problem.n)
     predict_margins(data, w, b, margins)
     objective = total_loss(problem.loss, margins, problem.weights) + float(w @ w) / (2 * problem.gamma)
+    rows = data.columns[data.slots]
     bound = min(_dual_bound(problem, rows, dual, objective, problem.column_norms[support]), objective)
-    return Restricted(support, w.copy(), float(b), objective, bound, dual.copy(), float(margins.max()))
+    return Restricted(support, w.copy(), float(b - w @ means), objective, bound, dual.copy(), float(margins.max()))
 
 
 def _better(known: Restricted | None, found: Restricted) -> Restricted:
@@ -109,7 +112,10 @@ def _better(known: Restricted | None, found: Restricted) -> Restricted:
 
 
 def _dual_bound(problem: Problem, columns: Vector, dual: Vector, objective: float, norms: Vector) -> float:
-    """Sum c D(a) - (gamma / 2) sum_j q_j over the columns (k, n), rounded down as in certificate.py."""
+    """Sum c D(a) - (gamma / 2) sum_j q_j over the centred columns (k, n), rounded down as in certificate.py.
+
+    `norms` (k,) are those of the columns as they are, which centring does not raise.
+    """
     pull, value, residual = balance(problem.loss, problem.y, problem.weights, dual)
     value -= residual * problem.intercept_radius(objective)
     safety = 2 * (problem.n + 4) * ROUNDOFF * np.linalg.norm(pull)
