@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneGroupOut, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -184,6 +184,29 @@ class TestSparsePath:
         path = SparsePath(k=[1, 3], cv=LeaveOneGroupOut()).fit(planted.X, planted.y, groups=groups)
         assert path.cv_scores_.shape == (3, 2)
 
+    @pytest.mark.parametrize("cv", [KFold(3), StratifiedKFold(3), [(np.arange(300), np.arange(300, 600))]])
+    def test_folds_that_split_groups_are_refused(self, planted, cv):
+        groups = np.arange(600) % 300
+        with pytest.raises(InputError, match="cv puts the group 0 on both sides of a fold"):
+            SparsePath(k=[1], cv=cv).fit(planted.X, planted.y, groups=groups)
+        assert len(SparsePath(k=[1], cv=cv).fit(planted.X, planted.y).cv_scores_)
+
+    def test_a_number_of_folds_of_any_kind_keeps_groups_together(self, planted):
+        groups, rank = np.arange(600) // 3, {"k": [1, 3], "selection": "mean_difference"}
+        expected = SparsePath(**rank).fit(planted.X, planted.y, groups=groups).cv_scores_
+        for cv in (None, np.int64(5)):
+            found = SparsePath(**rank, cv=cv).fit(planted.X, planted.y, groups=groups).cv_scores_
+            np.testing.assert_array_equal(found, expected)
+        for cv in (0, 1, -3, np.int64(1), True):
+            with pytest.raises(InputError, match="cv must be at least 2 folds"):
+                SparsePath(k=[1], cv=cv).fit(planted.X, planted.y)
+        with pytest.raises(InputError, match="give one group for each of the 600 rows of X"):
+            SparsePath(k=[1]).fit(planted.X, planted.y, groups=groups[:-1])
+
+    def test_one_k_need_not_be_a_list(self, planted):
+        for k in (3, np.int64(3)):
+            assert SparsePath(k=k).fit(planted.X, planted.y).k_ == [3]
+
     def test_with_too_few_groups_the_largest_k_stands(self, planted):
         path = SparsePath(k=[1, 5]).fit(planted.X, planted.y, groups=np.zeros(600))
         assert path.best_k_ == 5
@@ -234,6 +257,11 @@ class TestSparseRegressor:
         with pytest.raises(UnknownNameError, match="Known: matching_pursuit, correlation"):
             SparseRegressor(selection="best").fit(np.eye(3), np.arange(3))
 
+    @pytest.mark.parametrize("alpha", [-0.1, np.nan, np.inf, "none", None])
+    def test_a_ridge_that_is_none_is_refused(self, alpha):
+        with pytest.raises(InputError, match="alpha must be a finite number that is not negative"):
+            SparseRegressor(alpha=alpha).fit(np.eye(3), np.arange(3))
+
 
 @pytest.mark.parametrize("estimator", [SparseProbe, NeuronSelector, SparseRegressor])
 @pytest.mark.parametrize("k", [0, 61, 1.5, True])
@@ -251,3 +279,22 @@ def test_labels_and_weights_that_cannot_be_used_are_refused(planted):
         SparseProbe(class_weight="equal").fit(planted.X, planted.y)
     with pytest.raises(UnknownNameError, match="unknown loss 'log'"):
         SparseProbe(loss="log").fit(planted.X, planted.y)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"C": 0}, InputError, "C must be a finite number above 0"),
+        ({"C": -1.0, "loss": "hinge"}, InputError, "C must be a finite number above 0"),
+        ({"C": np.nan}, InputError, "C must be a finite number above 0"),
+        ({"class_weight": {0: 1.0, 1: np.nan}}, InputError, "finite numbers above 0, got nan for the class 1"),
+        ({"class_weight": {0: 0.0}}, InputError, "finite numbers above 0, got 0.0 for the class 0"),
+        ({"class_weight": {1: -2.0}}, InputError, "finite numbers above 0, got -2.0 for the class 1"),
+        ({"class_weight": {"1": 2.0}}, InputError, r"a weight for '1', which is no class: the classes are \[0, 1\]"),
+        ({"preset": "papers"}, UnknownNameError, "unknown preset 'papers': did you mean 'paper'"),
+    ],
+)
+@pytest.mark.parametrize("estimator", [SparseProbe(k=1), SparsePath(k=[1])], ids=["probe", "path"])
+def test_settings_that_would_leave_a_probe_untrained_are_refused(planted, estimator, settings, error, message):
+    with pytest.raises(error, match=message):
+        clone(estimator).set_params(**settings).fit(planted.X, planted.y)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sparseprobe.errors import InputError
 from sparseprobe.probes.group_bootstrap import GroupBootstrap
 from sparseprobe.probes.metrics import METRICS, scores
 
@@ -38,6 +39,20 @@ def test_many_probes_at_once_equal_one_by_one():
     low, high = bootstrap.intervals(y, many)
     for j in range(3):
         np.testing.assert_allclose(bootstrap.intervals(y, many[:, j]), (low[j], high[j]))
+
+
+@pytest.mark.parametrize("name", ["f1", "roc_auc", "log_loss"])
+def test_labels_of_ones_and_zeros_are_those_of_yes_and_no(name):
+    groups, y, f = drawn()
+    bootstrap = GroupBootstrap.draw(groups, np.random.default_rng(1), resamples=30)
+    assert bootstrap.intervals(y.astype(int), f, name) == bootstrap.intervals(y, f, name)
+    with pytest.raises(InputError, match="labels must be True and False, or 1 and 0, got -1 among them"):
+        bootstrap.intervals(np.where(y, 1, -1), f, name)
+
+
+def test_no_resamples_are_refused():
+    with pytest.raises(InputError, match=r"at least 1 bootstrap resample .*, got 0"):
+        GroupBootstrap.draw(np.arange(4), np.random.default_rng(0), resamples=0)
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
-from sparseprobe.errors import UnknownNameError
+from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.probes.confusion import CONFUSION_SCORES, Confusion
 from sparseprobe.probes.metrics import METRICS, scores
 
@@ -97,6 +97,23 @@ def test_confusion_counts_by_hand():
     table = Confusion.of(y, np.array([True, False, True, True, False]))
     assert [float(part) for part in (table.tp, table.fp, table.fn, table.tn)] == [2, 1, 1, 1]
     assert set(CONFUSION_SCORES) < set(METRICS)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint8, float, object, list])
+def test_labels_of_ones_and_zeros_are_those_of_yes_and_no(dtype):
+    y, f = drawn("plain")
+    given = y.astype(int).tolist() if dtype is list else y.astype(dtype)
+    assert scores(given, f) == scores(y, f)
+    assert Confusion.of(given, f > 0).f1() == Confusion.of(y, (f > 0).astype(int)).f1()
+
+
+@pytest.mark.parametrize("other", [-1, 2, np.nan, "yes"])
+def test_other_labels_are_refused(other):
+    y, f = np.array([1, 0, other], object), np.array([1.0, -1.0, 1.0])
+    with pytest.raises(InputError, match=rf"labels must be True and False, or 1 and 0, got {other!r} among them"):
+        scores(y, f)
+    with pytest.raises(InputError, match="labels must be True and False, or 1 and 0"):
+        Confusion.of(y, f > 0)
 
 
 def test_unknown_metrics_are_answered_with_the_known_ones():

@@ -11,7 +11,13 @@ from scipy import sparse
 from sparseprobe.errors import InputError
 from sparseprobe.experiments import planted_problem
 from sparseprobe.keyed_random import generator
-from sparseprobe.selection import NearestNeighbourInformation, Problem, TrainingLayer, selection_named
+from sparseprobe.selection import (
+    MutualInformation,
+    NearestNeighbourInformation,
+    Problem,
+    TrainingLayer,
+    selection_named,
+)
 from sparseprobe.selection.quantile_codes import class_histograms, quantile_codes
 
 ALL = ("adaptive", "f_statistic", "l1", "mean_difference", "mutual_information", "optimal", "svm")
@@ -62,11 +68,30 @@ def test_small_weights_keep_their_bins():
     assert shares.layer.class_histograms.sum() == pytest.approx(20)
 
 
+@pytest.mark.parametrize("unit", [1 / 400, 0.1, 50.0])
+def test_information_does_not_depend_on_the_unit_of_the_weights(unit):
+    """Weights that add up to 1 are not one example, whose bias would drown the neurons that use all their bins."""
+    planted = planted_problem(400, 60, 3, shift=6.0)
+    X = np.where(np.arange(60) % 2, planted.X, np.maximum(planted.X, 0))
+    plain, weighted = layer(X, planted.y), layer(X, planted.y, np.full(400, unit))
+    found, expected = (MutualInformation().scores(one) for one in (weighted, plain))
+    np.testing.assert_allclose(found, expected, atol=0.02)  # other rows may give the quantiles
+    assert MutualInformation().path(weighted, [3])[0].support.tolist() == planted.support.tolist()
+
+
+def test_the_bias_of_weights_is_that_of_their_effective_number():
+    """Half of the examples weigh nearly nothing: the bias of noise is that of the other half."""
+    draw = generator(4, "heavy")
+    X, y, weights = draw.standard_normal((2000, 50)), draw.random(2000) < 0.5, np.where(np.arange(2000) % 2, 1.0, 1e-6)
+    found = MutualInformation().scores(layer(X, y, weights / weights.sum()))
+    assert found.mean() == pytest.approx(0, abs=0.001)  # the bias of 1,000 examples is 0.0075, of one it is 7.5
+
+
 def test_nearest_neighbours_take_no_weights():
     planted = planted_problem(100, 5, 1)
     even = layer(planted.X, planted.y, np.full(100, 2.0))
     assert NearestNeighbourInformation().scores(even).shape == (5,)
-    with pytest.raises(InputError, match="takes no sample weights: choose by mutual_information"):
+    with pytest.raises(InputError, match="takes no sample weights: choose another selection"):
         NearestNeighbourInformation().scores(layer(planted.X, planted.y, np.arange(100.0)))
 
 

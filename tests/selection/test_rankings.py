@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.stats import spearmanr
 from sklearn.feature_selection import f_classif
 from sklearn.metrics import mutual_info_score
@@ -18,6 +19,7 @@ from sparseprobe.selection import (
     NearestNeighbourInformation,
     Problem,
     Random,
+    TrainingLayer,
 )
 from sparseprobe.selection.quantile_codes import BINS, class_histograms, quantile_codes
 
@@ -111,6 +113,13 @@ def test_svm_ranks_all_columns_one_by_one(problem):
     scores = SVM().scores(problem)
     assert scores.shape == (problem.width,)
     assert len(SVM().path(problem, [3])[0].support) == 3
+
+
+def test_a_layer_in_which_nothing_varies_has_coefficients_of_zero():
+    for X in (np.full((6, 3), 2.0, np.float32), sparse.csr_array((6, 3), dtype=np.float32)):
+        silent = Problem(TrainingLayer(X, np.array([[0], [1]] * 3, np.int8)))
+        assert SVM().scores(silent).tolist() == [0.0, 0.0, 0.0]
+        assert SVM().path(silent, [2])[0].support.tolist() == [0, 1]
 
 
 def test_random_neurons_are_keyed_by_the_problem(layer):

@@ -33,8 +33,8 @@ def class_problems(
 ) -> list[Problem]:
     """Problems for X (n, d), labels y (n,) out of `classes`; of two classes the second is the positive one.
 
-    `class_weight`: "balanced" (both sides of each problem weigh the same), None, or a weight for each class. Raises
-    `InputError` for a single class or a class weight that is none of these.
+    `class_weight`: "balanced" (both sides of each problem weigh the same), None, or a weight for each class, 1 for one
+    left out. Raises `InputError` for a single class or a class weight that is none of these.
 
     >>> problems = class_problems(np.eye(3), np.array(list("abc")), np.array(list("abc")))
     >>> [problem.y.tolist() for problem in problems]
@@ -43,12 +43,26 @@ def class_problems(
     if len(classes) < 2:
         raise InputError(f"y has one class, {classes.tolist()}: a probe needs examples of at least two classes")
     by_class = None
-    if class_weight != "balanced":
-        if class_weight is not None and not isinstance(class_weight, Mapping):
-            raise InputError(f'class_weight must be "balanced", None or a mapping of classes, got {class_weight!r}')
-        by_class = np.array([float((class_weight or {}).get(label, 1.0)) for label in y])
+    if not (isinstance(class_weight, str) and class_weight == "balanced"):
+        own = _checked_weights(class_weight, y)
+        by_class = np.array([own.get(label, 1.0) for label in y])
     positive = classes[1:] if len(classes) == 2 else classes
     labels = (y[:, None] == positive).astype(np.int8)
     weights = np.ones(len(y)) if sample_weight is None else sample_weight  # statistics in float64 either way
     layer = TrainingLayer(X.tocsr() if is_sparse(X) else X, labels, weights)
     return [Problem(layer, i, seed, (str(label),), by_class) for i, label in enumerate(positive)]
+
+
+def _checked_weights(class_weight: object, y: NDArray[Any]) -> dict[Any, float]:
+    """A weight for some of the classes of labels y (n,)."""
+    if class_weight is None:
+        return {}
+    if not isinstance(class_weight, Mapping):
+        raise InputError(f'class_weight must be "balanced", None or a mapping of classes, got {class_weight!r}')
+    known = np.unique(y).tolist()
+    for label, weight in class_weight.items():
+        if label not in known:
+            raise InputError(f"class_weight has a weight for {label!r}, which is no class: the classes are {known}")
+        if not isinstance(weight, int | float | np.integer | np.floating) or not 0 < weight < np.inf:
+            raise InputError(f"class_weight must give finite numbers above 0, got {weight!r} for the class {label!r}")
+    return {label: float(weight) for label, weight in class_weight.items()}

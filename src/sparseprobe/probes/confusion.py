@@ -10,6 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sparseprobe.errors import InputError
+
+
+def yes_or_no(labels: object) -> np.ndarray:
+    """Labels as booleans; `~` and `&` of whole numbers would count what is not there.
+
+    Raises `InputError` for labels other than True and False, or 1 and 0.
+
+    >>> yes_or_no([1, 0, 0])
+    array([ True, False, False])
+    """
+    given = np.asarray(labels)
+    other = given[:0] if given.dtype == bool else given[~np.isin(given, (0, 1))]
+    if other.size:
+        raise InputError(
+            f"labels must be True and False, or 1 and 0, got {other.tolist()[0]!r} among them: "
+            "leave out what is not labelled, and say which value is the positive one, as in y == 1"
+        )
+    return given.astype(bool, copy=False)
+
 
 @dataclass(frozen=True)
 class Confusion:
@@ -22,14 +42,16 @@ class Confusion:
 
     @classmethod
     def of(cls, positive: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> Confusion:
-        """Count. positive (n,) bool; predicted (n,) or (n, m) bool; weights (n,) or, with predicted (n,), (r, n).
+        """Count. positive (n,) and predicted (n,) or (n, m) bool, or 1 and 0; weights (n,) or, with predicted (n,),
+        (r, n). Raises `InputError` for other labels.
 
         >>> table = Confusion.of(np.array([True, True, False]), np.array([True, False, False]))
         >>> float(table.f1()), float(table.precision()), float(table.recall())
         (0.6666666666666666, 1.0, 0.5)
         """
-        share = np.ones(len(positive)) if weights is None else weights
-        said = predicted.astype(np.float64)
+        positive = yes_or_no(positive)
+        share = np.ones(len(positive)) if weights is None else np.asarray(weights)
+        said = yes_or_no(predicted).astype(np.float64)
         tp, fp = (share * positive) @ said, (share * ~positive) @ said
         up, down = share @ positive.astype(np.float64), share @ (~positive).astype(np.float64)
         return cls(tp, fp, up - tp, down - fp)

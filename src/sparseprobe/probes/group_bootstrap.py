@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparseprobe.probes.confusion import CONFUSION_SCORES, Confusion
+from sparseprobe.errors import InputError
+from sparseprobe.probes.confusion import CONFUSION_SCORES, Confusion, yes_or_no
 from sparseprobe.probes.metrics import scores
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ class GroupBootstrap:
 
     @classmethod
     def draw(cls, groups: np.ndarray, generator: np.random.Generator, *, resamples: int = RESAMPLES) -> GroupBootstrap:
-        """Draw resamples of the groups that the examples (n,) belong to.
+        """Draw resamples of the groups that the examples (n,) belong to. Raises `InputError` for fewer than one.
 
         >>> drawn = GroupBootstrap.draw(np.array(["a", "a", "b"]), np.random.default_rng(0), resamples=5)
         >>> drawn.times.shape, drawn.times.sum(axis=1)
         ((5, 2), array([2., 2., 2., 2., 2.], dtype=float32))
         """
+        if resamples < 1:
+            raise InputError(f"an interval needs at least 1 bootstrap resample (1,000 are usual), got {resamples}")
         names, member = np.unique(groups, return_inverse=True)
         times = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
         return cls(member, times.astype(np.float32))
@@ -53,8 +56,10 @@ class GroupBootstrap:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper end of the interval of a score of `METRICS`.
 
-        positive (n,) bool; decision (n,), or for scores of the confusion table also (n, m). Shapes () or (m,).
+        positive (n,) bool, or 1 and 0; decision (n,), or for scores of the confusion table also (n, m). Shapes () or
+        (m,). Raises `InputError` for other labels.
         """
+        positive, decision = yes_or_no(positive), np.asarray(decision)
         shape = decision.shape[1:]
         if self.times.shape[1] < 2:
             return np.full(shape, np.nan), np.full(shape, np.nan)

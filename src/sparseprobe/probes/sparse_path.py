@@ -1,12 +1,14 @@
 """Sparse probes for a whole list of k as one scikit-learn classifier, with k chosen by cross-validation over groups.
 
 In each fold the whole procedure - scaling, choice of neurons, fit - is done on the fold's training groups, so that the
-score of a k is that of documents that took no part. `rule="one_standard_error"` takes the smallest k whose mean score
+score of a k is that of documents that took no part. Whatever makes the folds, a group on both sides of one is refused:
+a splitter is judged by its folds, not by its class. `rule="one_standard_error"` takes the smallest k whose mean score
 is within one standard error of the best (Breiman et al. 1984, section 3.4.3), "best" the best.
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -32,14 +34,17 @@ if TYPE_CHECKING:
 
 RULES = ("best", "one_standard_error")
 _SMALLER_IS_BETTER = ("log_loss",)
+DEFAULT_FOLDS = 5
 Fold: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
 
 
 class SparsePath(SparseClassifier):
     """Probes on k neurons for each k of a list.
 
-    Parameters: `k` a list, or None for the paper's list up to the width; `cv` the number of folds (fewer where a class
-    has fewer examples; with fewer than two examples of a class no k is preferred to the largest); `metric` a name of
+    Parameters: `k` a list, a single number, or None for the paper's list up to the width; `cv` the number of folds, at
+    least 2, None for 5 (fewer where a class has fewer examples; with fewer than two examples of a class no k is
+    preferred to the largest), or a splitter or folds as in scikit-learn, which must keep groups together where groups
+    are given (`GroupKFold` does, `KFold` does not); `metric` a name of
     `sparseprobe.probes.metrics.METRICS`, its mean over classes where there are more than two; `rule` "best" or
     "one_standard_error"; the rest as in `SparseProbe`.
 
@@ -54,14 +59,14 @@ class SparsePath(SparseClassifier):
 
     def __init__(
         self,
-        k: Sequence[int] | None = None,
+        k: Sequence[int] | int | None = None,
         *,
         selection: str | Selection = "adaptive",
         loss: str = "logistic",
         C: float = DEFAULT_C,
         class_weight: ClassWeight = "balanced",
         preset: str = "default",
-        cv: Any = 5,
+        cv: Any = DEFAULT_FOLDS,
         metric: str = "f1",
         rule: str = "one_standard_error",
         seed: int = 0,
@@ -78,12 +83,16 @@ class SparsePath(SparseClassifier):
         self.seed = seed
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> SparsePath:
-        """Fit all k; X (n, d) dense or CSR, y (n,), sample_weight (n,), groups (n,) that folds must not split."""
+        """Fit all k; X (n, d) dense or CSR, y (n,), sample_weight (n,), groups (n,) that folds must not split.
+
+        Raises `InputError` for settings that cannot be used, and for groups that are on both sides of a fold.
+        """
         if self.metric not in METRICS:
             raise UnknownNameError("metric", self.metric, METRICS)
         if self.rule not in RULES:
             raise UnknownNameError("rule", self.rule, RULES)
         X, y, sample_weight = self._checked(X, y, sample_weight)
+        folds = self._folds(X, y, _checked_groups(groups, len(y)))
         problems = self._problems(X, y, sample_weight)
         self.k_ = self._sizes(X.shape[1])
         paths = [self._path(problem) for problem in problems]
@@ -91,7 +100,6 @@ class SparsePath(SparseClassifier):
         warn_unless_converged([probe for probes in self._probes.values() for probe in probes])
         stacked = {k: np.stack([probe.support for probe in probes]) for k, probes in self._probes.items()}
         self.supports_ = {k: found[0] if len(problems) == 1 else found for k, found in stacked.items()}
-        folds = self._folds(X, y, None if groups is None else np.asarray(groups))
         self.cv_scores_ = np.array([self._fold_scores(X, y, sample_weight, fold) for fold in folds])
         self.best_k_ = self._choose()
         return self
@@ -117,9 +125,10 @@ class SparsePath(SparseClassifier):
     def _sizes(self, width: int) -> list[int]:
         if self.k is None:
             return [k for k in LADDER if k <= width]
-        if not len(self.k):
+        asked = [self.k] if isinstance(self.k, int | np.integer) else list(self.k)
+        if not len(asked):
             raise InputError("k must be a list of whole numbers such as [1, 2, 4, 8], got an empty one")
-        return sorted({checked_k(k, width) for k in self.k})
+        return sorted({checked_k(k, width) for k in asked})
 
     def _path(self, problem: Problem) -> list[SupportProbe]:
         choices = choose(selection_named(self.selection, preset=self.preset), problem, self.k_)
@@ -127,14 +136,21 @@ class SparsePath(SparseClassifier):
 
     def _folds(self, X: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> list[Fold]:
         """Rows that train and rows that test; none where folds cannot be made."""
-        if not isinstance(self.cv, int):
-            return list(check_cv(self.cv, y, classifier=True).split(X, y, groups))
+        count = DEFAULT_FOLDS if self.cv is None else self.cv
+        if not isinstance(count, int | np.integer):
+            with warnings.catch_warnings():  # "groups is ignored": whether that matters is seen in the folds
+                warnings.simplefilter("ignore", UserWarning)
+                folds = list(check_cv(count, y, classifier=True).split(X, y, groups))
+            _refuse_split_groups(folds, groups)
+            return folds
+        if isinstance(count, bool) or count < 2:
+            raise InputError(f"cv must be at least 2 folds, None for {DEFAULT_FOLDS}, or a splitter, got {count!r}")
         rows = [np.flatnonzero(y == label) for label in self.classes_]
         rarest = min(len(own) if groups is None else len(np.unique(groups[own])) for own in rows)
-        if min(self.cv, rarest) < 2:
+        if rarest < 2:
             return []
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
-        return list(kind(min(self.cv, rarest), shuffle=True, random_state=self.seed).split(X, y, groups))
+        return list(kind(min(int(count), rarest), shuffle=True, random_state=self.seed).split(X, y, groups))
 
     def _fold_scores(
         self, X: Any, y: NDArray[Any], weights: NDArray[np.float64] | None, fold: Fold
@@ -170,3 +186,26 @@ class SparsePath(SparseClassifier):
             return self.k_[best]
         allowed = mean[best] - better[:, best].std(ddof=1) / np.sqrt(len(usable))
         return self.k_[int(np.argmax(mean >= allowed))]
+
+
+def _checked_groups(groups: Any, n: int) -> NDArray[Any] | None:
+    """Groups as an array (n,), or None where none are given."""
+    if groups is None:
+        return None
+    checked: NDArray[Any] = np.asarray(groups)
+    if checked.shape != (n,):
+        raise InputError(f"groups has shape {checked.shape}: give one group for each of the {n} rows of X")
+    return checked
+
+
+def _refuse_split_groups(folds: list[Fold], groups: NDArray[Any] | None) -> None:
+    """See that no group trains and tests in the same fold."""
+    if groups is None:
+        return
+    for train, test in folds:
+        both = np.intersect1d(groups[train], groups[test])
+        if len(both):
+            raise InputError(
+                f"cv puts the group {both.tolist()[0]!r} on both sides of a fold: give a number of folds, or a "
+                "splitter that keeps groups together, such as GroupKFold"
+            )

@@ -108,7 +108,8 @@ class SparseProbe(SparseClassifier):
         loss: "logistic", "hinge" or "squared_hinge"; only the logistic gives probabilities.
         C: weight of the loss against |w|^2 / 2, on activations scaled by 1 / (10 std).
         class_weight: "balanced", None, or a weight for each class.
-        preset: "paper" for the paper's selection settings and elastic net; loss and C are then not used.
+        preset: "paper" for the paper's settings of selections and its probes (an elastic net where neurons are chosen
+            by adaptive thresholding, else L2 logistic with C = 1); loss and C are then not used.
         seed: seed of random selections.
 
     Attributes: `classes_`; `support_` (k,), or (n_classes, k) for more than two classes; `coef_` (1 or n_classes,

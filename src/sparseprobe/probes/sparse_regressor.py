@@ -16,6 +16,7 @@ from scipy.linalg import solve
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from sparseprobe.errors import InputError
 from sparseprobe.probes.sparse_probe import checked_k
 from sparseprobe.selection.regression_selection import regression_supports
 from sparseprobe.selection.scaling import scale_of
@@ -48,6 +49,7 @@ class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         y = np.asarray(y, np.float64)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
         k = checked_k(self.k, X.shape[1])
+        _checked_alpha(self.alpha)
         [self.support_] = regression_supports(X, y, [k], selection=self.selection, weights=weights)
         coef, self.intercept_ = ridge(dense_columns(X, self.support_).astype(np.float64), y, weights, self.alpha)
         self.coef_ = np.zeros(X.shape[1])
@@ -73,10 +75,13 @@ def ridge(
 ) -> tuple[NDArray[np.float64], float]:
     """Coefficients (k,) and intercept of the ridge regression above, in the units of X (n, k).
 
+    Raises `InputError` for an alpha that is negative or no finite number.
+
     >>> coef, intercept = ridge(np.array([[0.0], [1.0], [2.0]]), np.array([1.0, 3.0, 5.0]), np.ones(3), 0.0)
     >>> coef.round(6), round(intercept, 6)
     (array([2.]), 1.0)
     """
+    alpha = _checked_alpha(alpha)
     share = weights / weights.sum()
     mean, middle = share @ X, float(share @ y)
     centred = X - mean
@@ -86,3 +91,13 @@ def ridge(
     gram[np.diag_indices_from(gram)] += alpha if alpha > 0 else 1e-12 * max(1.0, float(np.trace(gram)))
     coef = solve(gram, (centred.T * weights) @ (y - middle), assume_a="pos") * scale
     return coef, middle - float(mean @ coef)
+
+
+def _checked_alpha(alpha: object) -> float:
+    if (
+        not isinstance(alpha, int | float | np.integer | np.floating)
+        or isinstance(alpha, bool)
+        or not 0 <= alpha < np.inf
+    ):
+        raise InputError(f"alpha must be a finite number that is not negative, the weight of the ridge, got {alpha!r}")
+    return float(alpha)

@@ -1,8 +1,9 @@
 """The probe on chosen neurons: a linear rule in the model's own units, fitted on training examples.
 
 By default an L2 logistic regression on scaled activations, C = 10, classes balanced; a hinge or a squared hinge in its
-place where asked. `preset="paper"` takes the elastic net of the paper's sweep (C = k / 20), the one that adaptive
-thresholding has fitted already where it has.
+place where asked. `preset="paper"` takes what the paper took: on the neurons of adaptive thresholding the elastic net
+of its descent (C = k / 20), fitted already where that step was gone through; on those of any other selection, the
+optimal ones too, a plain L2 logistic regression, C = 1.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from sparseprobe.errors import UnknownNameError
 from sparseprobe.selection.adaptive import elastic_net_settings
 from sparseprobe.solvers.elastic_net import NestedElasticNet
-from sparseprobe.solvers.logistic import newton
+from sparseprobe.solvers.logistic import checked_strength, newton
 from sparseprobe.solvers.matrix import is_sparse
 from sparseprobe.solvers.support_vector_machine import support_vector_machine
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 Loss = Literal["logistic", "hinge", "squared_hinge"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 DEFAULT_C = 10.0  # of 1, 10, 100 and 1,000 the best validation log loss on the shipped code, F1 within 0.01 of the best
+PAPER_C = 1.0  # scikit-learn's default, which the paper took
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def fit_supports(
 ) -> list[SupportProbe]:
     """A probe on each of the chosen supports; with `preset="paper"` loss and C are the paper's.
 
-    Raises `UnknownNameError` for a loss that is not in `LOSSES`.
+    Raises `UnknownNameError` for a loss that is not in `LOSSES`, `InputError` for a C that is no number above 0.
 
     >>> from sparseprobe.selection import MeanDifference, Problem
     >>> problem = Problem.of([[0.0, 1.0], [1.0, 0.9], [5.0, 1.1], [6.0, 1.0]], [0, 0, 1, 1])
@@ -77,6 +79,7 @@ def fit_supports(
     """
     if loss not in LOSSES:
         raise UnknownNameError("loss", loss, LOSSES)
+    C = checked_strength(C)
     probes = []
     for choice in choices:
         fit = _paper_fit(problem, choice) if preset == "paper" else _fit(problem, choice, loss, C)
@@ -93,6 +96,8 @@ def _fit(problem: Problem, choice: Choice, loss: str, C: float) -> LinearFit:
 
 
 def _paper_fit(problem: Problem, choice: Choice) -> LinearFit:
+    if not choice.elastic_net:
+        return _fit(problem, choice, "logistic", PAPER_C)
     C, l1_ratio = elastic_net_settings(len(choice.support))
     nested = NestedElasticNet(problem.data(choice.support))
     return nested.fit(np.arange(len(choice.support)), C=C, l1_ratio=l1_ratio, start=choice.fit)

@@ -1,5 +1,6 @@
 """Choose the k neurons of a probe: rankings, adaptive thresholding, and what a user registers."""
 
+from sparseprobe.selection import paper_settings  # noqa: F401 (registers)
 from sparseprobe.selection.adaptive import AdaptiveThresholding
 from sparseprobe.selection.contract import Certificate, Choice, Ranking, Selection, best_first, choose
 from sparseprobe.selection.f_statistic import FStatistic

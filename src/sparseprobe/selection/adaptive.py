@@ -67,9 +67,10 @@ class AdaptiveThresholding:
             C, l1_ratio = elastic_net_settings(rung)
             fit: LinearFit = nested.fit(current, C=C, l1_ratio=l1_ratio, start=start, tolerance=self.tolerance)
             order = np.argsort(first[current])
-            found[rung] = Choice(first[current][order], fit.take(order))
+            found[rung] = Choice(first[current][order], fit.take(order), elastic_net=True)
             ranking = best_first(np.abs(fit.coef))
-            found |= {k: Choice(np.sort(first[current[ranking[:k]]])) for k in ks if following < k < rung}
+            between = [k for k in ks if following < k < rung]
+            found |= {k: Choice(np.sort(first[current[ranking[:k]]]), elastic_net=True) for k in between}
             kept = np.sort(ranking[:following])
             current, start = current[kept], fit.take(kept)
         return [found[k] for k in ks]

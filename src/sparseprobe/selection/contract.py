@@ -58,6 +58,8 @@ class Choice:
     """The fit on `support` (scaled columns) that the choice came from, if the selection fits probes."""
     certificate: Certificate | None = None
     """How good the choice is, if the selection is exact."""
+    elastic_net: bool = False
+    """Whether the paper's probe on it is the elastic net of adaptive thresholding, in place of a plain regression."""
 
 
 class Selection(Protocol):

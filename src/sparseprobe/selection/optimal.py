@@ -1,9 +1,9 @@
 """The optimal k neurons: exact selection by optimal sparse probing (paper, section 4, OSP), over the whole layer.
 
 The hinge objective with ridge 1 / (2 gamma), gamma = 1 / sqrt(n), balanced classes; each k starts from the optimum of
-the k before. The paper looks at the 50 neurons of the largest mean difference only; here every neuron is a candidate,
-and the certificate says whether the optimum is proven. Cost: see `sparseprobe.solvers.optimal`; up to `time_limit` for
-each k.
+the k before. The paper looks at the 50 neurons of the largest mean difference only, and so does `preset="paper"`
+(module `paper_settings`); here every neuron is a candidate, and the certificate says whether the optimum is proven.
+Cost: see `sparseprobe.solvers.optimal`; up to `time_limit` for each k.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ pruning, where neurons that were removed are no candidates any more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparseprobe.selection.contract import Choice, Ranking, best_first
+from sparseprobe.errors import InputError
+from sparseprobe.selection.contract import Ranking, best_first
 from sparseprobe.selection.mean_difference import MeanDifference
 from sparseprobe.selection.problem import Problem, TrainingLayer
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sparseprobe.selection.contract import Selection
+    from sparseprobe.selection.contract import Choice, Selection
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,10 @@ class Prefiltered:
         return np.sort(allowed[: self.candidates])
 
     def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:
-        """The choices among the candidates; no k can be larger than their number."""
+        """The choices among the candidates, a certificate being about these; raises `InputError` for a k above their
+        number.
+        """
+        self.refuse_more_than_candidates(max(ks))
         kept = self.chosen_candidates(problem)
         labels = problem.layer.labels[problem.rows, problem.feature][:, None]
         own = problem.layer.sample_weight
@@ -63,4 +67,12 @@ class Prefiltered:
         )
         by_class = None if problem.class_weight is None else problem.class_weight[problem.rows]
         choices = self.among.path(Problem(few, 0, problem.seed, problem.name, by_class), ks)
-        return [Choice(kept[choice.support], choice.fit, choice.certificate) for choice in choices]
+        return [replace(choice, support=kept[choice.support]) for choice in choices]
+
+    def refuse_more_than_candidates(self, k: int) -> None:
+        """Raise `InputError` for a k that the candidates cannot give."""
+        if k > self.candidates:
+            raise InputError(
+                f"k = {k} is larger than the {self.candidates} candidates that the selection {self.name!r} is given: "
+                f"ask for at most {self.candidates}"
+            )

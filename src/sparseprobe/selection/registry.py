@@ -9,6 +9,7 @@ from sparseprobe.errors import InputError, UnknownNameError
 if TYPE_CHECKING:
     from sparseprobe.selection.contract import Selection
 
+PRESETS = ("default", "paper")
 _SELECTIONS: dict[str, dict[str, Selection]] = {}
 
 
@@ -32,11 +33,13 @@ def register_selection(selection: Selection, *, preset: str = "default", replace
 def selection_named(selection: str | Selection, *, preset: str = "default") -> Selection:
     """The selection of a name, with the settings of a preset where it has any; a selection itself is handed back.
 
-    Raises `UnknownNameError` with the list of known names, `InputError` for an object that is no selection.
+    Raises `UnknownNameError` with the list of known names or presets, `InputError` for an object that is no selection.
 
     >>> selection_named("mean_difference").name
     'mean_difference'
     """
+    if preset not in PRESETS:
+        raise UnknownNameError("preset", preset, PRESETS)
     if not isinstance(selection, str):
         return _checked(selection)
     if selection not in _SELECTIONS:
@@ -50,7 +53,7 @@ def _checked(selection: Selection) -> Selection:
     named = isinstance(getattr(selection, "name", None), str) and callable(getattr(selection, "path", None))
     if not named or isinstance(selection, type):
         raise InputError(
-            f"{selection!r} is no selection: give a name ({', '.join(_SELECTIONS)}), "
+            f"{selection!r} is no selection: give a name ({', '.join(selection_names())}), "
             "or an object with a name and path(problem, ks)"
         )
     return selection

@@ -2,7 +2,7 @@
 4).
 
 scikit-learn's liblinear solves it; its intercept is penalised like a coefficient, as in the paper. Constant neurons are
-left out (coefficient 0): scaled up by 100 they would only slow it down.
+left out (coefficient 0): scaled up by 100 they would only slow it down. Where no neuron varies, all coefficients are 0.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ class SVM(Ranking):
         machine = LinearSVC(loss="hinge", C=self.C, tol=_TOLERANCE, random_state=order, max_iter=20_000)
         scaled = problem.matrix()
         varying = _varying(scaled)
-        machine.fit(scaled[:, varying], problem.y, sample_weight=problem.weights)
         magnitude = np.zeros(problem.width)
+        if not varying.any():
+            return magnitude
+        machine.fit(scaled[:, varying], problem.y, sample_weight=problem.weights)
         magnitude[varying] = np.abs(machine.coef_[0])
         return magnitude
 

@@ -19,6 +19,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
+from sparseprobe.errors import InputError
 from sparseprobe.solvers.penalised_loss import PenalisedLoss
 from sparseprobe.solvers.two_class_data import TwoClassData
 
@@ -43,14 +44,26 @@ def logistic(
     """Fit an L2-regularised logistic regression.
 
     X (n, k) finite numbers; y (n,) in {0, 1}; weights (n,) or None for ones; `start` a fit to begin from. `tolerance`
-    is the relative duality gap at which the fit counts as converged. Raises `InputError` for labels of one class and
-    bad shapes.
+    is the relative duality gap at which the fit counts as converged. Raises `InputError` for labels of one class, bad
+    shapes and a C that is no number above 0.
 
     >>> fit = logistic([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], C=10.0)
     >>> fit.converged, fit.decision(np.array([[1.5]])).round(6)
     (True, array([0.]))
     """
-    return newton(TwoClassData.of(X, y, weights), C=C, start=start, tolerance=tolerance, max_iterations=max_iterations)
+    data = TwoClassData.of(X, y, weights)
+    return newton(data, C=checked_strength(C), start=start, tolerance=tolerance, max_iterations=max_iterations)
+
+
+def checked_strength(C: object) -> float:
+    """A weight of the loss; raises `InputError` for anything but a finite number above 0.
+
+    >>> checked_strength(np.int64(2))
+    2.0
+    """
+    if not isinstance(C, int | float | np.integer | np.floating) or isinstance(C, bool) or not 0 < C < np.inf:
+        raise InputError(f"C must be a finite number above 0, the weight of the loss against the penalty, got {C!r}")
+    return float(C)
 
 
 def newton(
