@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 import yaml
 
 from sparseprobe.errors import DataError, StorageError
@@ -53,16 +54,38 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a Parquet table."""
+    """Read a Parquet table.
+
+    Raises:
+        DataError: no such file, or not Parquet.
+    """
     if not path.is_file():
         raise DataError(f"no table at {path}: give a .parquet file, or run the command that writes it first")
-    return pd.read_parquet(path)
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DataError(f"{path} is not Parquet or is damaged: delete it and run the command that writes it") from error
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON record, whole or not at all."""
     with whole_file(path) as partial:
         partial.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON record.
+
+    Raises:
+        DataError: the file cannot be read, is not JSON, or is not a record.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not JSON or is damaged: delete it and run the command that writes it") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path} must hold a record, not {type(value).__name__}: delete it and run the command again")
+    return value
 
 
 def write_yaml(path: Path, value: dict[str, Any]) -> None:

@@ -13,7 +13,6 @@ keyed by what it is, not by when it happens.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -23,9 +22,11 @@ import pandas as pd
 
 from sparseprobe import provenance
 from sparseprobe.activations import Activations, extract
+from sparseprobe.activations.budget import parse_bytes
 from sparseprobe.activations.layer_choice import choose_layers
-from sparseprobe.artefacts import read_yaml, write_json, write_table, write_yaml
+from sparseprobe.artefacts import read_json, read_table, read_yaml, write_json, write_table, write_yaml
 from sparseprobe.datasets import ProbingDataset, load_dataset
+from sparseprobe.datasets.dataset_folder import is_dataset
 from sparseprobe.errors import DataError, InputError, StorageError, UnknownNameError
 from sparseprobe.experiments import PAPER_K, candidate_neurons
 from sparseprobe.experiments.catalogue import (
@@ -34,13 +35,18 @@ from sparseprobe.experiments.catalogue import (
     do_experiment,
     experiment_named,
     features_for,
+    refuse_selection,
     usual_experiments,
 )
 from sparseprobe.experiments.layer_task import Examples, checked_ks
+from sparseprobe.experiments.pruning import pruned_ks
 from sparseprobe.models import LanguageModel, Neuron, load_model
 from sparseprobe.neurons import ablate
+from sparseprobe.neurons.followed_spans import measured_features
 from sparseprobe.progress import SILENT, Progress
-from sparseprobe.selection import selection_named
+from sparseprobe.selection import Prefiltered, selection_named
+from sparseprobe.selection.registry import PRESETS
+from sparseprobe.spec_fields import names, text, whole_number, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,16 +75,18 @@ class RunSpec:
     layers: str | list[int] = "all"
     """`all`, one layer, a range `0:4`, or a list."""
     site: Site = "mlp"
-    """Where in the model: `mlp`, `mlp_pre`, `residual`, `attention`."""
+    """Where in the model: `mlp`, `mlp_pre`, `residual`, `attention`; of a gated MLP also `mlp_gate` and `mlp_up`."""
     aggregate: Aggregation | None = None
     """`none`, `mean`, `max`, `last`; what the dataset recommends if not given."""
     experiments: list[str] | None = None
     """Names of experiments, and `ablation`; if not given, sweep and neurons for binary features, regression for
     continuous ones."""
-    selection: str = "adaptive"
-    """How the k neurons are chosen."""
+    selection: str | None = None
+    """How the k neurons are chosen; each experiment's own way if not given (adaptive thresholding, but optimal ones for
+    pruning and matching pursuit for continuous features)."""
     k: list[int] | None = None
-    """The numbers of neurons; the paper's list, up to the width of the layer, if not given."""
+    """The numbers of neurons; each experiment's own if not given, for the sweep the paper's list up to the width of the
+    layer."""
     features: list[str] | None = None
     """The features to probe; all if not given."""
     keep: int = 100
@@ -98,12 +106,20 @@ class RunSpec:
     memory: str | None = None
     """Upper bound for extraction's buffers, as `4GB`."""
 
+    def __post_init__(self) -> None:
+        """Bring every setting to the plain values that `spec.yaml` holds; raises `InputError` for one that is none."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None or field.name in _ALWAYS_GIVEN:
+                plain: Callable[[str, Any], Any] = _PLAIN.get(field.name, text)
+                object.__setattr__(self, field.name, plain(field.name, value))
+
     @classmethod
     def from_yaml(cls, path: Path) -> RunSpec:
         """Read the settings of a run.
 
         Raises:
-            DataError: the file is absent, not YAML, or lacks the model or the dataset.
+            DataError: the file is absent, not YAML, lacks the model or the dataset, or holds a setting of another type.
             UnknownNameError: a setting that no run has.
         """
         values = read_yaml(path)
@@ -114,7 +130,37 @@ class RunSpec:
         missing = [name for name in ("model", "dataset") if name not in values]
         if missing:
             raise DataError(f"{path} lacks {' and '.join(missing)}: add a line `{missing[0]}: NAME`")
-        return cls(**values)
+        try:
+            return cls(**values)
+        except InputError as error:
+            raise DataError(f"{path}: {error}") from error
+
+
+def _layers(name: str, value: Any) -> str | list[int]:
+    return value if isinstance(value, str) else whole_numbers(name, value)
+
+
+def _columns(name: str, value: Any) -> str | list[str]:
+    return value if isinstance(value, str) else names(name, value)
+
+
+def _memory(name: str, value: Any) -> str:
+    return str(parse_bytes(value)) if isinstance(value, int) else text(name, value)
+
+
+_ALWAYS_GIVEN = ("model", "dataset", "layers", "site", "keep", "ablated", "preset", "seed", "model_dtype", "dtype")
+_PLAIN: Mapping[str, Callable[[str, Any], Any]] = {
+    "label_column": _columns,
+    "layers": _layers,
+    "experiments": names,
+    "k": partial(whole_numbers, least=1),
+    "features": names,
+    "keep": partial(whole_number, least=1),
+    "ablated": partial(whole_number, least=1),
+    "seed": whole_number,
+    "memory": _memory,
+}
+"""How each setting is brought to a plain value; those that are not here are texts."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +200,8 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
     _refuse_another(folder, spec)
     model = load_model(spec.model, device=spec.device, dtype=spec.model_dtype)
     data = _dataset(folder / "dataset", spec, model.tokenizer)
-    names = sorted(spec.experiments or usual_experiments(data), key=ABLATION.__eq__)  # ablation after neurons
-    _refuse_early(spec, names, model, data)
+    asked = sorted(spec.experiments or usual_experiments(data), key=ABLATION.__eq__)  # ablation after neurons
+    _refuse_early(spec, asked, model, data)
     write_yaml(folder / "spec.yaml", asdict(spec))
     if not (folder / "dataset").exists():
         data.save(folder / "dataset")
@@ -170,10 +216,10 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
         out=folder / "activations",
         progress=progress,
     )
-    if ABLATION not in names:
+    if ABLATION not in asked:
         del model  # its memory is wanted by the probes
     tables: dict[str, pd.DataFrame] = {}
-    for name in names:
+    for name in asked:
         path = folder / "tables" / f"{name}.parquet"
         if name == ABLATION:
             parts = _ablation_parts(spec, model, data, tables["neurons"])
@@ -214,29 +260,50 @@ def _refuse_another(folder: Path, spec: RunSpec) -> None:
 def _dataset(folder: Path, spec: RunSpec, tokenizer: Any) -> ProbingDataset:
     if folder.exists():
         return load_dataset(folder, tokenizer=tokenizer)
-    options: dict[str, Any] = {"tokenizer": tokenizer, "preset": spec.preset, "seed": spec.seed}
+    columns = {"text_column": spec.text_column, "label_column": spec.label_column}
+    options: dict[str, Any] = {name: column for name, column in columns.items() if column is not None}
+    if is_dataset(spec.dataset):
+        return load_dataset(spec.dataset, tokenizer=tokenizer, **options)
+    options |= {"tokenizer": tokenizer, "preset": spec.preset, "seed": spec.seed}
     if not Path(spec.dataset).is_file():
         return load_dataset(spec.dataset, **options)
-    columns = {"text_column": spec.text_column, "label_column": spec.label_column}
-    options |= {name: column for name, column in columns.items() if column is not None}
     return load_dataset("custom", source=spec.dataset, **options)
 
 
-def _refuse_early(spec: RunSpec, names: list[str], model: LanguageModel, data: ProbingDataset) -> None:
+def _refuse_early(spec: RunSpec, asked: list[str], model: LanguageModel, data: ProbingDataset) -> None:
     """See that every later stage will take these settings, before the first one begins."""
-    for name in names:
+    for name in asked:
         if name not in (*EXPERIMENTS, ABLATION):
             raise UnknownNameError("experiment", name, (*EXPERIMENTS, ABLATION))
-    if ABLATION in names and "neurons" not in names:
+    if ABLATION in asked and "neurons" not in asked:
         raise InputError("the ablation takes its neurons from the experiment 'neurons': add it to the experiments")
-    if ABLATION in names and spec.site != "mlp":
+    if ABLATION in asked and spec.site != "mlp":
         raise InputError(f"the ablation changes neurons of the site mlp, and the site asked for is {spec.site}")
-    selection_named(spec.selection, preset=spec.preset)
+    if ABLATION in asked:
+        measured_features(data, _named_binary(spec, data))
+    if spec.preset not in PRESETS:
+        raise UnknownNameError("preset", spec.preset, PRESETS)
+    probing = [name for name in asked if name != ABLATION]
     widths = {layer: model.width(spec.site, layer) for layer in choose_layers(spec.layers, model.n_layers)}
-    checked_ks(PAPER_K if spec.k is None else spec.k, widths, PAPER_K)
-    for name in names:
-        if name != ABLATION and experiment_named(name).kind == "binary":
+    _refuse_choice(spec, probing, widths)
+    for name in probing:
+        if experiment_named(name).kind == "binary":
             Examples.of(data, features_for(name, data, spec.features), seed=spec.seed, preset=spec.preset)
+
+
+def _refuse_choice(spec: RunSpec, probing: list[str], widths: dict[int, int]) -> None:
+    """See that the experiments can choose so many neurons, in the way that is asked for, in layers of these widths."""
+    ks = checked_ks(PAPER_K if spec.k is None else spec.k, widths, PAPER_K)
+    if "pruning" in probing and spec.k is not None:
+        pruned_ks(spec.k, widths)
+    if spec.selection is None:
+        return
+    for name in probing:
+        refuse_selection(name, spec.selection, preset=spec.preset)
+    if {"sweep", "baselines"} & set(probing):
+        method = selection_named(spec.selection, preset=spec.preset)
+        if isinstance(method, Prefiltered):
+            method.refuse_more_than_candidates(max(max(of_layer) for of_layer in ks.values()))
 
 
 def _probing_parts(
@@ -254,8 +321,8 @@ def _probing_parts(
 def _ablation_parts(
     spec: RunSpec, model: LanguageModel, data: ProbingDataset, neurons: pd.DataFrame
 ) -> dict[str, Callable[[], pd.DataFrame]]:
-    """Each feature's few best neurons (chosen on validation) taken away on test text, one by one and together."""
-    features = features_for("neurons", data, spec.features)
+    """Each feature's few best neurons taken away on test text, one by one and together."""
+    features = measured_features(data, _named_binary(spec, data))
 
     def part(few: pd.DataFrame) -> pd.DataFrame:
         alone = [(Neuron(int(row["layer"]), int(row["neuron"])),) for row in few.to_dict("records")]
@@ -263,8 +330,22 @@ def _ablation_parts(
         sets = [*alone, together] if len(alone) > 1 else alone
         return ablate(model, data, sets, together=False, features=features, seed=spec.seed)
 
-    by_feature = candidate_neurons(neurons, spec.ablated).groupby("feature", sort=False)
+    by_feature = few_best_neurons(neurons, spec.ablated).groupby("feature", sort=False)
     return {f"feature-{number}": partial(part, few) for number, (_, few) in enumerate(by_feature)}
+
+
+def few_best_neurons(neurons: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The neurons of each feature that a run ablates: `candidate_neurons`, by validation scores.
+
+    The paper's single split has no validation part; there they are chosen by test scores, as the paper does.
+    """
+    validated = neurons["f1_validation"].notna().any()
+    return candidate_neurons(neurons if validated else neurons.assign(f1_validation=neurons["f1"]), n)
+
+
+def _named_binary(spec: RunSpec, data: ProbingDataset) -> list[str] | None:
+    """The binary features among those that the run names; None if it names none, and takes what there is."""
+    return None if spec.features is None else features_for("neurons", data, spec.features)
 
 
 def _in_parts(
@@ -272,7 +353,7 @@ def _in_parts(
 ) -> pd.DataFrame:
     """The table at `path`: the parts that are there already, the others made now, joined when all are there."""
     if path.exists():
-        return pd.read_parquet(path)
+        return read_table(path)
     files = {name: path.with_name(f"{path.stem}-{name}.parquet") for name in parts}
     done = sum(file.exists() for file in files.values())
     with progress.task(label, total=len(parts), unit="parts", done=done) as step:
@@ -280,7 +361,7 @@ def _in_parts(
             if not files[name].exists():
                 write_table(files[name], make())
                 step(1)
-    table = pd.concat([pd.read_parquet(file) for file in files.values()], ignore_index=True)
+    table = pd.concat([read_table(file) for file in files.values()], ignore_index=True)
     write_table(path, table)
     for file in files.values():
         file.unlink()
@@ -289,7 +370,7 @@ def _in_parts(
 
 def _record(folder: Path, spec: RunSpec, data: ProbingDataset, activations: Activations, started: str) -> None:
     path = folder / "provenance.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8"))["spec"] == asdict(spec):
+    if path.exists() and read_json(path).get("spec") == asdict(spec):
         return
     counts = {str(name): int(count) for name, count in data.examples["split"].value_counts().items()}
     record = {

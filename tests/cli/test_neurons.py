@@ -51,6 +51,13 @@ def test_neuron(capsys, folders):
     assert "L0.N1 of" in shown.out
 
 
+def test_a_table_that_is_no_parquet_is_named(capsys, folders, tmp_path):
+    (tmp_path / "t.parquet").write_text("layer,neuron")
+    code, shown = call(capsys, "ablate", "--table", tmp_path / "t.parquet", *folders)
+    assert code == 2
+    assert "t.parquet is not Parquet or is damaged" in shown.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from sparseprobe import runs
-from sparseprobe.experiments import EXPERIMENTS, NEURONS, SWEEP, candidate_neurons, check_table
+from sparseprobe.artefacts import write_yaml
+from sparseprobe.errors import DataError
+from sparseprobe.experiments import EXPERIMENTS, NEURONS, PAPER_K, SWEEP, candidate_neurons, check_table
 from sparseprobe.neurons import ABLATION
+from sparseprobe.runs import RunSpec
 
 OPTIONS = ("--k", "1,2,4", "--keep", "5", "--quiet")
 
@@ -152,6 +158,12 @@ def test_continuous_features_are_regressed(command: Any, texts: Path, model_fold
     table = pd.read_parquet(out / "tables" / "regression.parquet")
     assert set(table["feature"]) == {"absolute", "normalised", "relative", "log2"}
     assert "R2 on test" in done.out
+    chosen = ("--selection", "correlation", "--features", "log2", "--layers", "1", "--quiet")
+    assert (
+        command("run", "--model", model_folder, "--dataset", data, "--out", tmp_path / "c", "--k", "1", *chosen).code
+        == 0
+    )
+    assert set(pd.read_parquet(tmp_path / "c" / "tables" / "regression.parquet")["selection"]) == {"correlation"}
     asked = command(
         "run", "--model", model_folder, "--dataset", data, "--out", tmp_path / "no", "--experiments", "dense"
     )
@@ -241,3 +253,76 @@ def test_a_csv_of_texts_and_labels_becomes_best_neurons_in_one_command(
     assert done.code == 0
     assert sorted(pd.read_parquet(out / "tables" / "neurons.parquet")["feature"].unique()) == ["de", "en", "fr"]
     assert command("resume", out, "--quiet").code == 0
+
+
+def test_settings_are_the_same_in_whatever_way_they_are_written(tmp_path: Path) -> None:
+    plain = RunSpec("m", "d", k=[1, 2], features=["fr"], experiments=["sweep"], layers=[0, 2], seed=3)
+    other = RunSpec(Path("m"), "d", k=(1, np.int64(2)), features="fr", experiments="sweep", layers=(0, 2), seed=3)
+    assert asdict(plain) == asdict(other)
+    write_yaml(tmp_path / "spec.yaml", asdict(other))
+    assert RunSpec.from_yaml(tmp_path / "spec.yaml") == plain
+    assert (RunSpec("m", "d", k=4).k, RunSpec("m", "d", layers=2).layers) == ([4], [2])
+    assert RunSpec("m", "d", k=PAPER_K).k == list(PAPER_K)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("seed: abc", "seed must be a whole number, got 'abc'"),
+        ("seed: 1.5", "seed must be a whole number, got 1.5"),
+        ("keep: many", "keep must be a whole number from 1 on, got 'many'"),
+        ("keep: 0", "keep must be a whole number from 1 on, got 0"),
+        ("ablated: 0", "ablated must be a whole number from 1 on, got 0"),
+        ("layers: 2.5", "layers must be a list of whole numbers such as [1, 2, 4], got 2.5"),
+        ("k: [1, two]", "k must be a list of whole numbers from 1 on such as [1, 2, 4], got [1, 'two']"),
+        ("k: [0]", "k must be a list of whole numbers from 1 on such as [1, 2, 4], got [0]"),
+        ("k: []", "k must be a list of whole numbers such as [1, 2, 4], got an empty one"),
+        ("features: {fr: 1}", "features must be a list of names, or one name, got {'fr': 1}"),
+        ("experiments: 3", "experiments must be a list of names, or one name, got 3"),
+        ("preset: 3", "preset must be a text, got 3"),
+        ("preset:", "preset must be a text, got None"),
+    ],
+)
+def test_settings_of_another_type_are_refused_in_a_sentence(tmp_path: Path, line: str, sentence: str) -> None:
+    path = tmp_path / "asked.yaml"
+    path.write_text(f"model: m\ndataset: d\n{line}\n")
+    with pytest.raises(DataError, match=re.escape(f"{path}: {sentence}")):
+        RunSpec.from_yaml(path)
+
+
+def test_a_run_with_a_tuple_of_k_can_be_run_again(dataset: Path, model_folder: Path, tmp_path: Path) -> None:
+    spec = RunSpec(str(model_folder), str(dataset), k=(1, 2), layers="1", features="fr", experiments="sweep")
+    first = runs.run(spec, tmp_path / "run").sweep
+    assert sorted(first["k"]) == [1, 2]
+    pd.testing.assert_frame_equal(runs.run(spec, tmp_path / "run").sweep, first)
+
+
+def test_what_was_asked_reaches_the_pruning(command: Any, dataset: Path, model_folder: Path, tmp_path: Path) -> None:
+    given = ("run", "--model", model_folder, "--dataset", dataset, "--layers", "1", "--features", "fr", "--quiet")
+    asked = (*given, "--experiments", "pruning", "--selection", "mean_difference")
+    assert command(*asked, "--k", "3", "--out", tmp_path / "run").code == 0
+    table = pd.read_parquet(tmp_path / "run" / "tables" / "pruning.parquet")
+    assert set(table["selection"]) == {"mean_difference"}
+    assert set(table["k"]) == {3}
+    refused = command(*asked, "--k", "25", "--out", tmp_path / "no")
+    assert refused.code == 2
+    assert "pruning needs 1 <= k <= candidates" in refused.err
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--selection", "correlation"), "unknown selection 'correlation'"),
+        (("--selection", "adaptive", "--experiments", "regression"), "Known: matching_pursuit, correlation"),
+        (("--preset", "papers"), "did you mean 'paper'"),
+        (("--keep", "0"), "keep must be a whole number from 1 on"),
+    ],
+)
+def test_settings_that_no_experiment_takes_are_refused_before_the_first(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    done = command("run", "--model", model_folder, "--dataset", dataset, "--out", tmp_path / "run", *options)
+    assert done.code == 2
+    assert sentence in done.err
+    assert not (tmp_path / "run").exists()

@@ -103,3 +103,11 @@ def test_a_saved_folder_is_loaded_by_its_path(data: ProbingDataset, tmp_path: Pa
     for ignored in ({"preset": "paper"}, {"seed": 3}, {"bos": "none"}):
         with pytest.raises(InputError, match="is a saved dataset, built already"):
             load_dataset(tmp_path / "d", **ignored)
+
+
+def test_a_tokenizer_file_that_is_not_whole_is_refused(data: ProbingDataset, tmp_path: Path) -> None:
+    data.save(tmp_path / "d")
+    path = tmp_path / "d" / "tokenizer.json"
+    path.write_text(path.read_text(encoding="utf-8")[:-20], encoding="utf-8")
+    with pytest.raises(StorageError, match=r"tokenizer\.json is not JSON or is damaged: build the dataset again"):
+        ProbingDataset.load(tmp_path / "d")

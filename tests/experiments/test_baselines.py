@@ -109,8 +109,10 @@ class TestDense:
             assert best["f1_validation"].iloc[i] == pytest.approx(max(validated), abs=0.02)
         with pytest.raises(InputError, match="several C need validation examples"):
             dense(acts, data, C=strengths, preset="paper")
-        with pytest.raises(InputError, match="C must be above 0"):
-            dense(acts, data, C=0)
+        for C in (0, -1.0, np.nan, np.inf, [1.0, 0.0], []):
+            with pytest.raises(InputError, match="C must be a finite number above 0"):
+                dense(acts, data, C=C)
+        assert dense(acts, data, C=np.int64(1), layers=[1])["C"].tolist() == [1.0, 1.0]
 
     def test_a_layer_too_wide_to_factor_is_fitted_all_the_same(self):
         acts, data = planted_experiment(n=300, width=1100, informative=20, shift=12.0)
@@ -161,3 +163,17 @@ class TestPruning:
         for settings in ({"k": 9, "candidates": 8}, {"steps": 0}, {"k": 50, "steps": 20, "candidates": 60}):
             with pytest.raises(InputError, match="pruning needs 1 <= k <= candidates"):
                 pruning(*planted, **settings)
+
+    def test_several_k_go_the_same_way_down(self, planted):
+        settings = {"steps": 3, "candidates": 20, "layers": [0], "features": ["f0"], "selection": "mean_difference"}
+        both = pruning(*planted, k=[3, 1], **settings)
+        assert both[["step", "k"]].to_numpy().tolist() == [[step, k] for step in range(3) for k in (1, 3)]
+        alone = pruning(*planted, k=3, **settings)
+        same = ["support", "removed", "f1", "control_f1"]
+        pd.testing.assert_frame_equal(both[both["k"] == 3][same].reset_index(drop=True), alone[same])
+
+    def test_the_papers_preset_refits_a_plain_regression(self, planted):
+        """Not the elastic net of C = k / 20, which leaves most of five neurons at 0."""
+        found = pruning(*planted, k=2, steps=1, candidates=20, layers=[0], preset="paper")
+        assert all(np.count_nonzero(coef) == 2 for coef in found["coef"])
+        assert (found["f1"] > found["control_f1"]).all()

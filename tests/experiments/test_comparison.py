@@ -73,5 +73,7 @@ def test_the_papers_grid_stays_in_its_ranges():
 def test_what_cannot_be_asked_is_said():
     with pytest.raises(InputError, match="give at least one PlantedSetting"):
         compare_on_planted([])
+    with pytest.raises(InputError, match="trials must be at least 1, got 0"):
+        compare_on_planted([PlantedSetting(300, 40, 2)], trials=0)
     with pytest.raises(UnknownNameError, match="unknown selection 'best'"):
         compare_on_planted([PlantedSetting(300, 40, 2)], selections=["best"])

@@ -77,7 +77,7 @@ def test_the_same_question_has_the_same_answer_whatever_else_is_asked(planted, t
     same = [column.name for column in SWEEP if column.name != "seconds"]
     again = sweep(*planted, k=[1, 2, 4], seed=3)
     pd.testing.assert_frame_equal(again[same], table[same])
-    part = sweep(*planted, k=[2], seed=3, features=["f1"], layers=[1])
+    part = sweep(*planted, k=[2], seed=3, features=["f1"], layers=1)
     expected = table[(table["k"] == 2) & (table["feature"] == "f1") & (table["layer"] == 1)].reset_index(drop=True)
     pd.testing.assert_frame_equal(part[same], expected[same], rtol=1e-4)
 
@@ -158,6 +158,9 @@ def test_what_cannot_be_asked_is_said(planted):
         ({"features": ["f9"]}, data, UnknownNameError, "unknown feature 'f9'.*Known: f0, f1"),
         ({"features": "f0"}, data, InputError, "features must be a list of names, got 'f0'"),
         ({"layers": [7]}, data, InputError, "no layer 7 among the activations: they have 0, 1"),
+        ({"layers": []}, data, InputError, r"layers=\[\] names no layer: the activations have 0, 1"),
+        ({"layers": 7}, data, InputError, "no layer 7 among the activations: they have 0, 1"),
+        ({"bootstrap": 0}, data, InputError, "at least 1 bootstrap resample .*, got 0"),
         ({"selection": "best"}, data, UnknownNameError, "unknown selection 'best'"),
         ({"preset": "fast"}, data, UnknownNameError, "unknown preset 'fast'.*Known: default, paper"),
         ({"k": [0]}, data, InputError, r"k must be positive whole numbers such as \[1, 2, 4, 8\], got \[0\]"),

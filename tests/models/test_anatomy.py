@@ -112,6 +112,12 @@ def test_model_without_mlp_is_refused():
         LanguageModel.from_module(module)
 
 
+def test_a_recurrent_block_is_not_called_a_mixture_of_experts():
+    config = hf.RwkvConfig(hidden_size=16, attention_hidden_size=16, num_hidden_layers=2, vocab_size=30)
+    with pytest.raises(UnsupportedModelError, match="cannot find the neurons of RwkvBlock: weights outside attention"):
+        LanguageModel.from_module(hf.RwkvForCausalLM(config))
+
+
 def test_encoder_decoder_is_refused():
     module = hf.T5ForConditionalGeneration(hf.T5Config(d_model=16, d_ff=24, num_layers=1, num_heads=2, vocab_size=30))
     with pytest.raises(UnsupportedModelError, match="is an encoder-decoder, which is not supported"):

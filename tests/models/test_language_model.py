@@ -123,3 +123,13 @@ def test_says_what_it_is(tiny_model):
     text = repr(tiny_model("gpt_neox"))
     assert text.startswith("LanguageModel('gpt_neox', causal, 3 layers, d_model=16, d_mlp=24, ")
     assert np.all([part in text for part in ("float32", "cpu")])
+
+
+def test_context_of_position_tables_that_begin_after_the_padding(tiny_model):
+    """RoBERTa's first token has position padding_idx + 1, so of 32 rows 30 hold tokens; more of them fail."""
+    model = tiny_model("roberta")
+    assert (model.n_context, tiny_model("bert").n_context) == (30, 32)
+    with torch.no_grad():
+        model.module(torch.full((1, 30), 5))
+        with pytest.raises((IndexError, RuntimeError)):
+            model.module(torch.full((1, 31), 5))

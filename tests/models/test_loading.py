@@ -6,6 +6,7 @@ import torch
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from sparseprobe.datasets.tokenising import load_tokenizer
 from sparseprobe.errors import DataError, InputError, UnknownNameError, UnsupportedModelError
 from sparseprobe.models import checkpoint_folder, load_model, loading, shipped_models
 
@@ -148,3 +149,9 @@ def test_the_files_of_a_hub_model_are_found_in_the_cache_without_a_network(tmp_p
     assert checkpoint_folder("someone/tiny") == snapshot
     with pytest.raises(InputError, match="unknown model 'someone/other'"):
         checkpoint_folder("someone/other")
+
+
+def test_a_model_folder_without_a_tokenizer_has_none_to_build_data_with(folder):
+    """transformers makes one up that knows its special tokens only."""
+    with pytest.raises(InputError, match="holds no tokenizer: give a hub id, or a folder with tokenizer"):
+        load_tokenizer(folder)

@@ -15,6 +15,7 @@ from sparseprobe.neurons import (
     SPECIFICITY,
     ablate,
     changed_logits,
+    describe_neuron,
     neuron_sets,
     specificity,
     token_losses,
@@ -271,6 +272,33 @@ def test_unknown_features_and_splits(model, data):
         ablate(model, data, "L0.N0", features=["gg"])
     with pytest.raises(InputError, match="has no examples in test for the ablation: it has train"):
         ablate(model, data.subset(splits=["train"]), "L0.N0")
+
+
+def test_features_without_a_next_token_are_refused(model, data):
+    """Spans that end their text have no loss; beside a feature that has one they are left out with a warning."""
+    rows = np.arange(len(data.sequences))
+    last = data.sequences.lengths
+    table = pd.DataFrame({"sequence": rows, "start": last - 1, "stop": last})
+    kept = {"group": rows.astype(str), "split": "test"}
+    examples = pd.concat([table, table - [0, 1, 1]], ignore_index=True).assign(
+        **{name: np.tile(value, 2) if name == "group" else value for name, value in kept.items()}
+    )
+    here, there = np.repeat([1, -1], len(rows)).astype(np.int8), np.repeat([-1, 1], len(rows)).astype(np.int8)
+    text = replace(
+        data,
+        examples=examples,
+        labels=pd.DataFrame({"end": here, "before": there}),
+        features=pd.DataFrame({"name": ["end", "before"], "description": "", "category": "", "kind": "binary"}),
+    )
+    given = {"controls": 0, "splits": None}
+    with pytest.raises(InputError, match="no token follows the labelled spans of end in planted, so there is no"):
+        ablate(model, text, "L0.N0", features=["end"], **given)
+    with pytest.warns(UserWarning, match="the labelled spans of end in planted, .* the ablation leaves them out"):
+        table = ablate(model, text, "L0.N0", **given)
+    assert set(table["feature"].dropna()) == {"before"}
+    with pytest.raises(InputError, match="of end in planted"):
+        ablate(model, text.subset(features=["end"]), "L0.N0", **given)
+    assert describe_neuron(model, text.subset(features=["end"]), "L0.N0", **given).ablation["feature"].isna().all()
 
 
 def test_neuron_sets_from_tables():

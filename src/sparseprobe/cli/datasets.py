@@ -77,15 +77,19 @@ def show_dataset(
     context: typer.Context,
     folder: Folder,
     feature: Annotated[str | None, typer.Option(help="Show examples of this feature.")] = None,
-    n: Annotated[int, typer.Option("-n", help="Examples of each class.")] = 5,
+    n: Annotated[int, typer.Option("-n", min=1, help="Examples of each class.")] = 5,
 ) -> None:
     """The features of a dataset with their counts, or examples of one feature with the labelled span marked."""
     show: Show = context.obj
     data = sp.ProbingDataset.load(folder)
     if feature is None:
         show.rows(_features(data), title=f"{data.name}: {data.n_examples:,} examples, {data.n_tokens:,} tokens")
+        return
+    text = data.preview(feature, n)
+    if show.json:
+        show.rows([{"feature": feature, "example": line} for line in text.splitlines()])
     else:
-        show.text(data.preview(feature, n))
+        show.text(text)
 
 
 @datasets.command(name="check")

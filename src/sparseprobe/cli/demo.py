@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 import sparseprobe as sp
-from sparseprobe.cli.run import show_run
+from sparseprobe.cli.run import best_of, show_run
 from sparseprobe.cli.show import Show
 
 app = typer.Typer()
@@ -28,5 +29,8 @@ def demo(
     for collection in COLLECTIONS:
         show.note(f"{collection}: {MODEL}, all layers, into {out / collection}")
         finished.append(sp.run(sp.RunSpec(model=MODEL, dataset=collection), out / collection, progress=show.progress))
+    if show.json:
+        show.frame(pd.concat([best_of(one) for one in finished], ignore_index=True))
+        return
     for one in finished:
         show_run(show, one)

@@ -9,7 +9,7 @@ import typer
 
 import sparseprobe as sp
 from sparseprobe.artefacts import write_table
-from sparseprobe.cli.run import names, parse_k
+from sparseprobe.cli.run import choice, names, parse_k
 from sparseprobe.cli.show import Show
 
 app = typer.Typer()
@@ -35,7 +35,7 @@ def extract_command(
     dataset: Dataset,
     out: Annotated[Path, typer.Option(help="The folder to write; a run that was stopped goes on there.")],
     layers: Annotated[str, typer.Option(help="all, 3, 0:4 or 0,2,5")] = "all",
-    site: Annotated[str, typer.Option(help="mlp, mlp_pre, residual or attention")] = "mlp",
+    site: Annotated[str, typer.Option(help="mlp, mlp_pre, mlp_gate, mlp_up, residual or attention")] = "mlp",
     aggregate: Annotated[str | None, typer.Option(help="none, mean, max or last; else as the dataset says")] = None,
     dtype: Annotated[str, typer.Option(help="float16, bfloat16 or float32")] = "float16",
     model_dtype: Annotated[str, typer.Option(help="Number type of the weights.")] = "float32",
@@ -106,9 +106,10 @@ def neurons_command(
         progress=show.progress,
     )
     write_table(out, table)
-    best = table.loc[table.groupby("feature")["f1_validation"].idxmax()]
+    choose_by, chosen = choice(table, "f1")
+    best = table.loc[table.groupby("feature")[choose_by].idxmax()]
     columns = ["feature", "layer", "neuron", "f1", "f1_low", "f1_high", "control_f1"]
-    show.frame(best[columns], title=str(out))
+    show.frame(best[columns], title=f"{out}: best neurons, chosen by {chosen}")
 
 
 @app.command(name="experiment")

@@ -15,20 +15,22 @@ from sparseprobe.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    import pandas as pd
+
 app = typer.Typer()
 
 
 @app.command(name="run")
 def run_command(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="The run folder.")],
     spec: Annotated[Path | None, typer.Argument(help="A YAML file of settings (as spec.yaml of a run).")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/NAME for NAME.yaml if not given.")] = None,
     model: Annotated[str | None, typer.Option(help="Hub id, local folder, or shipped model.")] = None,
     dataset: Annotated[str | None, typer.Option(help="A saved dataset, a collection, or a file of texts.")] = None,
     text_column: Annotated[str | None, typer.Option(help="Where the text is in a file of texts.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Where the labels are in a file of texts.")] = None,
     layers: Annotated[str | None, typer.Option(help="all, 3, 0:4 or 0,2,5")] = None,
-    site: Annotated[str | None, typer.Option(help="mlp, mlp_pre, residual or attention")] = None,
+    site: Annotated[str | None, typer.Option(help="mlp, mlp_pre, mlp_gate, mlp_up, residual or attention")] = None,
     aggregate: Annotated[str | None, typer.Option(help="none, mean, max or last; else as the dataset says")] = None,
     experiments: Annotated[
         str | None,
@@ -71,9 +73,12 @@ def run_command(
     given = {name: value for name, value in given.items() if value is not None}
     if spec is None and not {"model", "dataset"} <= given.keys():
         raise InputError("a run needs --model and --dataset, or a SPEC.yaml that names them")
+    folder = out or (spec and Path("runs", spec.stem))
+    if folder is None:
+        raise InputError("a run needs --out, the folder to write; only a run of SPEC.yaml goes to runs/SPEC without it")
     asked = sp.RunSpec(**given) if spec is None else replace(sp.RunSpec.from_yaml(spec), **given)
     show: Show = context.obj
-    show_run(show, _with_way_on(show, out, lambda: sp.run(asked, out, progress=show.progress)))
+    show_run(show, _with_way_on(show, folder, lambda: sp.run(asked, folder, progress=show.progress)))
 
 
 @app.command(name="resume")
@@ -100,42 +105,61 @@ def show_run(show: Show, finished: sp.Run) -> None:
     show.note(f"run folder: {finished.folder.resolve()}")
 
 
+def best_of(finished: sp.Run) -> pd.DataFrame:
+    """For each feature the best neuron, and how the score grows with k."""
+    choose_by, _ = choice(finished.neurons, "f1")
+    return sp.best_neurons(finished.neurons, finished.tables.get("sweep"), choose_by=choose_by)
+
+
+def choice(table: pd.DataFrame, score: str) -> tuple[str, str]:
+    """The column that the best row is chosen by, and its name in a sentence.
+
+    Without validation scores (the paper's split has none) that is the score itself, on test.
+    """
+    validation = f"{score}_validation"
+    if table[validation].notna().any():
+        return validation, "validation"
+    return score, "the test scores shown, as in the paper"
+
+
 def _show_neurons(show: Show, finished: sp.Run) -> None:
     """For each feature the best neuron, its score with interval and control, and how the score grows with k."""
-    validated = finished.neurons["f1_validation"].notna().any()
-    choose_by = "f1_validation" if validated else "f1"
-    table = sp.best_neurons(finished.neurons, finished.tables.get("sweep"), choose_by=choose_by)
+    table = best_of(finished)
     if show.json:
         show.frame(table)
         return
     show.rows(
         [_summary(row) for row in table.to_dict("records")], title=f"{finished.folder}: best single neuron, F1 on test"
     )
-    chosen = "validation" if validated else "the test scores shown, as in the paper"
+    _, chosen = choice(finished.neurons, "f1")
     show.note(f"chosen by {chosen}; 95 % intervals; control: permuted labels; k=: F1 of k neurons in the best layer")
 
 
 def _show_regression(show: Show, finished: sp.Run) -> None:
-    """For each continuous feature and k the layer of the best validation R2."""
-    table = finished.tables["regression"].sort_values("r2_validation", ascending=False, kind="stable")
+    """For each continuous feature and k the layer of the best validation R2; of the best test R2 without validation."""
+    table = finished.tables["regression"]
+    choose_by, chosen = choice(table, "r2")
+    table = table.sort_values(choose_by, ascending=False, kind="stable")
     best = table.drop_duplicates(["feature", "k"]).sort_values(["feature", "k"])
     columns = ["feature", "k", "layer", "r2", "r2_low", "r2_high", "control_r2"]
-    show.frame(best[columns], title=f"{finished.folder}: regression, R2 on test, layer chosen on validation")
+    show.frame(best[columns], title=f"{finished.folder}: regression, R2 on test, layer chosen by {chosen}")
 
 
 def _show_ablation(show: Show, finished: sp.Run) -> None:
     """What each feature's own neurons do to the loss on its text and elsewhere."""
-    from sparseprobe.experiments import candidate_neurons
     from sparseprobe.neurons import own_features, specificity
+    from sparseprobe.runs import few_best_neurons
 
     own = own_features(
-        specificity(finished.tables["ablation"]), candidate_neurons(finished.neurons, finished.spec.ablated)
+        specificity(finished.tables["ablation"]), few_best_neurons(finished.neurons, finished.spec.ablated)
     )
+    _, chosen = choice(finished.neurons, "f1")
     columns = ["feature", "change", "change_low", "change_high", "change_elsewhere", "control_change", "specific"]
     rows = [
         {"neurons": "+".join(row["neurons"]), **{name: row[name] for name in columns}} for row in own.to_dict("records")
     ]
-    show.rows(rows, title=f"{finished.folder}: change of next-token loss without the neurons, nats per token on test")
+    title = f"{finished.folder}: change of next-token loss without the neurons, nats per token on test"
+    show.rows(rows, title=f"{title}; neurons chosen by {chosen}")
 
 
 _SHOWN: Mapping[str, Callable[[Show, sp.Run], None]] = {

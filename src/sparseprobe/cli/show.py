@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -16,9 +19,7 @@ from sparseprobe.cli.bars import Bars
 from sparseprobe.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pandas as pd
+    from collections.abc import Sequence
 
 SHORT = 20
 """Cells of up to so many characters are kept on one line."""
@@ -52,7 +53,7 @@ class Show:
     def rows(self, rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> None:
         """A result that is a table; with `--json` a list of objects."""
         if self.json:
-            self.out.print_json(json.dumps([_plain(row) for row in rows], ensure_ascii=False))
+            self._json(list(rows))
             return
         if not rows:
             self.text("nothing to show")
@@ -81,20 +82,34 @@ class Show:
     def record(self, record: Mapping[str, Any]) -> None:
         """A result that is one object; with `--json` that object."""
         if self.json:
-            self.out.print_json(json.dumps(_plain(record), ensure_ascii=False))
+            self._json(record)
             return
         table = Table(show_header=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for name, value in record.items():
             table.add_row(name, _cell(value))
         self.out.print(table)
 
+    def _json(self, value: Any) -> None:
+        self.out.print_json(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False))
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: None if _absent(value) else value for name, value in row.items()}
+
+def _plain(value: Any) -> Any:
+    """The value as JSON knows it: NumPy's arrays as lists, its scalars as numbers, what JSON has no number for as null.
+
+    >>> _plain({"k": np.int64(3), "f1": [0.5, float("nan")], "neurons": np.array([1, 2])})
+    {'k': 3, 'f1': [0.5, None], 'neurons': [1, 2]}
+    """
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if _absent(value) or (isinstance(value, float) and math.isinf(value)) else value
 
 
 def _absent(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 def _cell(value: Any) -> str:

@@ -79,7 +79,7 @@ def load(folder: str | os.PathLike[str]) -> ProbingDataset:
         column = pq.read_table(source / "sequences.parquet").column("tokens").combine_chunks()
         tokenizer = record["tokenizer"] | {
             "special_ids": tuple(record["tokenizer"]["special_ids"]),
-            "definition": Path(source, "tokenizer.json").read_text(encoding="utf-8"),
+            "definition": _definition(source / "tokenizer.json"),
         }
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         if isinstance(error, StorageError):
@@ -101,6 +101,16 @@ def load(folder: str | os.PathLike[str]) -> ProbingDataset:
 def is_dataset(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a saved dataset."""
     return Path(folder, "dataset.json").is_file()
+
+
+def _definition(path: Path) -> str:
+    """The text of tokenizer.json, empty where only ids are known; damage is said now and not when it is used."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        json.loads(text or "{}")
+    except ValueError as error:
+        raise StorageError(f"{path} is not JSON or is damaged: build the dataset again") from error
+    return text
 
 
 def _write(dataset: ProbingDataset, folder: Path) -> None:

@@ -21,6 +21,7 @@ from sparseprobe import demo
 from sparseprobe.datasets.byte_offsets import byte_lengths, offsets
 from sparseprobe.datasets.tokenizer_record import TokenizerRecord
 from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.made_up_tokenizer import is_made_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -167,6 +168,8 @@ def load_tokenizer(
             f"no tokenizer {str(tokenizer)!r}: give a hub id that can be reached, a folder with tokenizer.json, or the "
             f"name of a shipped model ({shipped})"
         ) from error
+    if is_made_up(loaded):
+        raise InputError(f"{tokenizer} holds no tokenizer: give a hub id, or a folder with tokenizer.json")
     return TokenizerRecord.of(cast("AnyTokenizer", loaded), name=str(tokenizer), bos=bos)
 
 

@@ -54,7 +54,7 @@ def baselines(
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
-    layers: Iterable[int] | None = None,
+    layers: Iterable[int] | int | None = None,
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:

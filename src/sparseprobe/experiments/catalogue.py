@@ -20,6 +20,8 @@ from sparseprobe.experiments.significance import neuron_significance
 from sparseprobe.experiments.single_neurons import single_neurons
 from sparseprobe.experiments.stability import selection_stability
 from sparseprobe.experiments.sweep import sweep
+from sparseprobe.selection.registry import selection_named
+from sparseprobe.selection.regression_selection import REGRESSION_SELECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,14 +66,16 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "sweep": _experiment("k-sparse probes for each k", sweep, "selection k preset"),
     "neurons": _experiment("every single neuron", single_neurons, "keep preset"),
     "dense": _experiment("one probe on all neurons of a layer", dense, "preset"),
-    "pruning": _experiment("take the best neuron away, again and again", pruning, "preset"),
+    "pruning": _experiment("take the best neuron away, again and again", pruning, "selection k preset"),
     "baselines": _experiment(
         "permuted labels, random neurons, random bases beside the sweep", baselines, "selection k preset"
     ),
     "comparison": _experiment("the ways to choose neurons, side by side", compare_selections, "k preset"),
     "stability": _experiment("how often a neuron is chosen over resamples", selection_stability, "selection k preset"),
     "significance": _experiment("which neurons are more than luck", neuron_significance, "", by_layer=False),
-    "regression": _experiment("k-sparse regression of continuous features", regression, "k", kind="continuous"),
+    "regression": _experiment(
+        "k-sparse regression of continuous features", regression, "selection k", kind="continuous"
+    ),
 }
 
 
@@ -84,6 +88,22 @@ def experiment_named(name: str) -> Experiment:
     if name not in EXPERIMENTS:
         raise UnknownNameError("experiment", name, EXPERIMENTS)
     return EXPERIMENTS[name]
+
+
+def refuse_selection(name: str, selection: str, *, preset: str = "default") -> None:
+    """See that an experiment can choose its neurons in the way of this name, where it chooses any at all.
+
+    Raises `UnknownNameError` with the names that it knows.
+
+    >>> refuse_selection("regression", "correlation")
+    """
+    experiment = experiment_named(name)
+    if "selection" not in experiment.takes:
+        return
+    if experiment.kind == "binary":
+        selection_named(selection, preset=preset)
+    elif selection not in REGRESSION_SELECTIONS:
+        raise UnknownNameError(f"selection of the experiment {name!r}:", selection, REGRESSION_SELECTIONS)
 
 
 def usual_experiments(data: ProbingDataset) -> tuple[str, ...]:

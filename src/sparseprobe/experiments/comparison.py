@@ -83,7 +83,7 @@ def compare_selections(
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
-    layers: Iterable[int] | None = None,
+    layers: Iterable[int] | int | None = None,
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
@@ -117,7 +117,7 @@ def compare_on_planted(
 ) -> pd.DataFrame:
     """A row for each setting, trial, selection and k (by default the number of planted neurons); schema `PLANTED`.
 
-    70 % of the examples are for training. Raises `InputError` where no settings are given.
+    70 % of the examples are for training. Raises `InputError` where no settings or no trials are asked for.
 
     >>> table = compare_on_planted([PlantedSetting(300, 40, 2, shift=6.0)], selections=["mean_difference", "l1"])
     >>> table[["selection", "share"]].values.tolist()
@@ -125,6 +125,8 @@ def compare_on_planted(
     """
     if not settings:
         raise InputError("give at least one PlantedSetting, such as PlantedSetting(n=1000, d=400, informative=4)")
+    if trials < 1:
+        raise InputError(f"trials must be at least 1, got {trials}")
     rows: list[dict[str, Any]] = []
     total = len(settings) * trials
     with threadpool_limits(limits=1), progress.task("planted", total=total, unit="problems") as step:

@@ -7,6 +7,7 @@ to 1,024 neurons, or some tens of passes over the layer (conjugate gradients) be
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +18,10 @@ from sparseprobe.experiments.schema import DENSE
 from sparseprobe.probes.group_bootstrap import RESAMPLES
 from sparseprobe.probes.support_probe import SupportProbe
 from sparseprobe.progress import SILENT, Progress
-from sparseprobe.solvers.logistic import newton
+from sparseprobe.solvers.logistic import checked_strength, newton
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -38,13 +39,14 @@ def dense(
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
-    layers: Iterable[int] | None = None,
+    layers: Iterable[int] | int | None = None,
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """One probe on all neurons for each feature and layer; columns as in `schema.DENSE`, arguments as those of `sweep`.
 
-    Raises `InputError` for a C that is not above 0, or several C where no validation examples can choose among them.
+    Raises `InputError` for a C that is no finite number above 0, or several C where no validation examples can choose
+    among them.
 
     >>> from sparseprobe.experiments import planted_experiment
     >>> acts, data = planted_experiment(n=300, width=20, informative=2)
@@ -52,9 +54,9 @@ def dense(
     >>> bool((table["f1"] > table["control_f1"]).all()), table["k"].tolist()
     (True, [20])
     """
-    strengths = sorted([C] if isinstance(C, int | float) else C)
-    if not strengths or strengths[0] <= 0:
-        raise InputError(f"C must be above 0, or a list of such numbers, got {C!r}")
+    strengths = sorted(checked_strength(one) for one in (C if isinstance(C, Iterable) else [C]))
+    if not strengths:
+        raise InputError(f"C must be a finite number above 0, or a list of such numbers, got {C!r}")
     walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
     rows: list[dict[str, Any]] = []
     for cell in walk.cells(progress, "dense"):

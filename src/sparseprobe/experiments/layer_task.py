@@ -16,6 +16,7 @@ from sparseprobe.keyed_random import generator
 from sparseprobe.probes.control_labels import permuted_over_groups
 from sparseprobe.probes.group_bootstrap import GroupBootstrap
 from sparseprobe.selection.problem import Problem, TrainingLayer
+from sparseprobe.selection.registry import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from sparseprobe.activations import Activations
     from sparseprobe.datasets.probing_dataset import ProbingDataset
-
-PRESETS = ("default", "paper")
 
 
 @dataclass(frozen=True, eq=False)

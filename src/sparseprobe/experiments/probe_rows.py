@@ -136,7 +136,7 @@ class Walk:
         data: ProbingDataset,
         *,
         features: Iterable[str] | None,
-        layers: Iterable[int] | None,
+        layers: Iterable[int] | int | None,
         seed: int,
         bootstrap: int,
         preset: str = "default",

@@ -2,13 +2,16 @@
 
 At each step the remaining neurons are filtered by their F statistic, k of them are chosen and probed, and the best
 single one is removed. Where the feature is spread over many neurons (redundancy), scores fall slowly; where a few carry
-it, they fall at once (paper, section 5: optimal sparse probing, k = 5, ten steps).
+it, they fall at once (paper, section 5: optimal sparse probing, k = 5, ten steps). The best single neuron does not
+depend on k, so several k go the same way down.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.probe_rows import Cell, Plan, Walk, planned_rows
@@ -21,7 +24,7 @@ from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.registry import selection_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
@@ -30,25 +33,28 @@ if TYPE_CHECKING:
     from sparseprobe.selection.contract import Selection
 
 
+STEPS, CANDIDATES = 10, 50
+
+
 def pruning(
     acts: Activations,
     data: ProbingDataset,
     *,
-    k: int = 5,
-    steps: int = 10,
-    candidates: int = 50,
+    k: Sequence[int] | int = 5,
+    steps: int = STEPS,
+    candidates: int = CANDIDATES,
     selection: str | Selection = "optimal",
     control: bool = True,
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
-    layers: Iterable[int] | None = None,
+    layers: Iterable[int] | int | None = None,
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """A row for each feature, layer and step; columns as in `schema.PRUNING`, other arguments as those of `sweep`.
+    """A row for each feature, layer, step and k; columns as in `schema.PRUNING`, other arguments as those of `sweep`.
 
-    Raises `InputError` where k is above the candidates, or the steps leave fewer than k neurons.
+    Raises `InputError` where a k is above the candidates, or the steps leave fewer than k neurons.
 
     >>> from sparseprobe.experiments import planted_experiment
     >>> acts, data = planted_experiment(n=300, width=20, informative=2)
@@ -57,22 +63,36 @@ def pruning(
     (3, True)
     """
     walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
-    narrowest = min(walk.widths.values())
-    if not 1 <= k <= candidates or steps < 1 or narrowest - (steps - 1) < k:
-        raise InputError(
-            f"pruning needs 1 <= k <= candidates and k neurons left after {steps - 1} removals of {narrowest}, "
-            f"got k = {k}, candidates = {candidates}, steps = {steps}"
-        )
+    ks = pruned_ks(k, walk.widths, steps=steps, candidates=candidates)
     among = Prefiltered(selection_named(selection, preset=preset), candidates, FStatistic())
     rows: list[dict[str, Any]] = []
     for cell in walk.cells(progress, "pruning"):
         removed: list[int] = []
         for step in range(steps):
             method = replace(among, without=frozenset(removed))
-            [row] = planned_rows(cell, [k], Plan(method, preset), control=control)
+            found = planned_rows(cell, ks, Plan(method, preset), control=control)
             removed.append(_best_single(cell, method))
-            rows.append(row | {"step": step, "removed": removed[-1]})
+            rows += [row | {"step": step, "removed": removed[-1]} for row in found]
     return walk.table(rows, PRUNING)
+
+
+def pruned_ks(
+    k: Sequence[int] | int, widths: Mapping[int, int], *, steps: int = STEPS, candidates: int = CANDIDATES
+) -> list[int]:
+    """The ascending k of a pruning of layers of these widths; raises `InputError`.
+
+    >>> pruned_ks([4, 2], {0: 20})
+    [2, 4]
+    """
+    asked = np.atleast_1d(np.asarray(k, object)).tolist()
+    whole = bool(asked) and all(isinstance(one, int | np.integer) and not isinstance(one, bool) for one in asked)
+    narrowest = min(widths.values())
+    if not whole or not 1 <= min(asked) <= max(asked) <= candidates or steps < 1 or narrowest < max(asked) + steps - 1:
+        raise InputError(
+            f"pruning needs 1 <= k <= candidates and k neurons left after {steps - 1} removals of {narrowest}, "
+            f"got k = {k}, candidates = {candidates}, steps = {steps}"
+        )
+    return sorted({int(one) for one in asked})
 
 
 def _best_single(cell: Cell, method: Prefiltered) -> int:

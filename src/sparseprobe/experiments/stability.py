@@ -45,7 +45,7 @@ def selection_stability(
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
-    layers: Iterable[int] | None = None,
+    layers: Iterable[int] | int | None = None,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """A row for each feature, layer, k and neuron that was chosen at least once; columns as in `schema.STABILITY`.

@@ -3,7 +3,7 @@
 Neurons are chosen, scaled and fitted on training examples; the validation score is there to choose among rows by; all
 other scores are on test examples, of groups that were never seen. The control is the whole procedure on labels permuted
 over groups. By default the probe on the chosen neurons is an L2 logistic regression (C = 10 on scaled activations);
-`preset="paper"` takes the paper's elastic net, C = k / 20, and its single split (section 4).
+`preset="paper"` takes the paper's fits (see `support_probe`) and its single split (section 4).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def sweep(
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
-    layers: Iterable[int] | None = None,
+    layers: Iterable[int] | int | None = None,
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:

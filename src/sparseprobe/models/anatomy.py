@@ -228,17 +228,22 @@ def _neurons(block: nn.Module, call: BlockCall, layer: Layer, factor: float) -> 
 
 
 def _refuse_experts(block: nn.Module, in_attention: Callable[[str], bool]) -> None:
-    """Experts are one stacked weight of three dimensions, or a list of like modules, outside attention."""
-    stacked = any(weight.ndim > 2 for name, weight in block.named_parameters() if not in_attention(name))
+    """Experts are one stacked weight of three dimensions, or a list of like modules, outside attention.
+
+    A stack of one is no experts (RWKV's weights between a token and the one before), and nothing that we can read.
+    """
+    stacked = [weight for name, weight in block.named_parameters() if weight.ndim > 2 and not in_attention(name)]
     listed = any(
         isinstance(module, nn.ModuleList) and len(module) > 1 and not in_attention(name)
         for name, module in block.named_modules()
     )
-    if stacked or listed:
+    if listed or any(len(weight) > 1 for weight in stacked):
         raise UnsupportedModelError(
             f"{type(block).__name__} is a mixture of experts, which is not supported yet: use a model with "
             "one MLP a layer"
         )
+    if stacked:
+        raise UnsupportedModelError(_no_mlp(block, "weights outside attention are not linear maps of one token"))
 
 
 def _no_mlp(block: nn.Module, reason: str) -> str:

@@ -106,9 +106,20 @@ class LanguageModel:
 
     @property
     def n_context(self) -> int | None:
-        """Most tokens the config says the model was made for, None if it says nothing (ALiBi models)."""
+        """Most tokens the config says the model was made for, None if it says nothing (ALiBi models).
+
+        Position tables of the RoBERTa kind count from the row after the padding's, so the rows up to it hold no token.
+        """
         limit = getattr(self.module.config, "max_position_embeddings", None)
-        return None if limit is None else int(limit)
+        if limit is None:
+            return None
+        tables = [
+            part for part in self.trunk.modules() if isinstance(part, nn.Embedding) and part is not self.embedding
+        ]
+        unused = [
+            table.padding_idx + 1 for table in tables if table.num_embeddings == limit and table.padding_idx is not None
+        ]
+        return int(limit) - max(unused, default=0)
 
     @cached_property
     def n_parameters(self) -> int:

@@ -20,6 +20,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging
 
 from sparseprobe.errors import DataError, InputError, UnknownNameError, UnsupportedModelError
+from sparseprobe.made_up_tokenizer import is_made_up
 from sparseprobe.models.language_model import LanguageModel
 from sparseprobe.models.shipped import shipped_models, shipped_path
 
@@ -183,16 +184,12 @@ def _is_causal(config: PretrainedConfig) -> bool:
 
 
 def _tokenizer(source: str, options: dict[str, Any]) -> PreTrainedTokenizerBase | None:
-    """The fast tokenizer beside the model, None if there is none: some models of this field never had one.
-
-    Where no file is found, transformers makes up a tokenizer of the family with special tokens only; that is none.
-    """
+    """The fast tokenizer beside the model, None if there is none: some models of this field never had one."""
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source, use_fast=True, **options)
     except Exception:  # transformers raises many kinds for "no tokenizer here"
         return None
-    made_up = len(tokenizer) <= len(tokenizer.all_special_tokens)
-    return tokenizer if tokenizer.is_fast and not made_up else None
+    return tokenizer if tokenizer.is_fast and not is_made_up(tokenizer) else None
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
+from sparseprobe.neurons.followed_spans import measured_features
 from sparseprobe.neurons.loss_stream import LossPortion, reference_for, stream_losses
 from sparseprobe.neurons.neuron_sets import Neurons, NeuronSet, neuron_sets
 from sparseprobe.neurons.reference import matched_sets
@@ -60,12 +61,14 @@ def ablate(
     - `neurons`: names, sets of names (lists in the list, or `L3.N609+L4.N2`), or a table of neurons; each entry is a
       change of its own, and with `together` (the default for a list) all of them at once is one more.
     - `value`: a number, "mean", "mean(FEATURE=0)", "resampled" or "x0.5"; see `sparseprobe.neurons.values`.
-    - `features`: by default all binary ones. `splits`: the part of the text to measure on, None for all of it.
+    - `features`: by default all binary ones whose spans are followed by a token.
+    - `splits`: the part of the text to measure on, None for all of it.
     - `reference`: the text of means, resampling and matching; by default the training part of `data`.
     - `controls`: matched random sets for each set; their mean change stands in the same row.
 
     Returns a table with the columns of `sparseprobe.neurons.schema.ABLATION`, a row a set, feature and label. Raises
-    `InputError` for neurons, values or features that are not there, `UnsupportedModelError` for encoders.
+    `InputError` for neurons, values or features that are not there or have no loss, `UnsupportedModelError` for
+    encoders.
 
     >>> from sparseprobe.neurons.planted_language import planted_model, planted_text
     >>> table = ablate(planted_model(), planted_text(), "L0.N0", features=["b_after_a"], controls=2)
@@ -74,7 +77,8 @@ def ablate(
     """
     asked = parse_value(value)
     sets = _with_all(neuron_sets(neurons, model), neurons, together)
-    names = _binary_features(data, features)
+    text = split_text(data, splits, "the ablation")
+    names = measured_features(data, features, splits)
     if controls < 0 or resamples < 1:
         raise InputError(f"controls={controls}, resamples={resamples}: give 0 or more controls, 1 or more resamples")
     statistics = reference_for(
@@ -88,7 +92,6 @@ def ablate(
         needed=controls > 0,
         progress=progress,
     )
-    text = split_text(data, splits, "the ablation")
     wanted = {neuron for chosen in sets for neuron in chosen}
     passes = list(sets)
     if statistics is not None:
@@ -237,11 +240,3 @@ def _with_all(sets: tuple[NeuronSet, ...], neurons: Neurons, together: bool | No
     wanted = not isinstance(neurons, pd.DataFrame) if together is None else together
     everything = tuple(sorted({neuron for chosen in sets for neuron in chosen}))
     return (*sets, everything) if wanted and everything not in sets else sets
-
-
-def _binary_features(data: ProbingDataset, features: Sequence[str] | None) -> list[str]:
-    binary = [str(name) for name in data.labels.columns if data.labels[name].dtype == np.int8]
-    for name in features or ():
-        if name not in binary:
-            raise UnknownNameError("binary feature", name, binary)
-    return binary if features is None else list(features)

@@ -17,6 +17,7 @@ from sparseprobe.neurons import histogram
 from sparseprobe.neurons.ablate import ablate
 from sparseprobe.neurons.contexts import contexts
 from sparseprobe.neurons.folded_norm import mean_inverse_scale
+from sparseprobe.neurons.followed_spans import followed_features
 from sparseprobe.neurons.neuron_card import NeuronCard
 from sparseprobe.neurons.neuron_sets import neuron_sets
 from sparseprobe.neurons.output_logits import effect_by_token_class, promoted_tokens
@@ -79,7 +80,17 @@ def describe_neuron(
         promoted, classes = make_table([], PROMOTED), make_table([], TOKEN_CLASSES)
     lost = make_table([], ABLATION)
     if ablation and readable and model.kind == "causal":
-        lost = ablate(model, data, chosen, splits=splits, controls=controls, seed=seed, progress=progress)
+        features = followed_features(data, splits)
+        lost = ablate(
+            model,
+            data,
+            chosen,
+            features=features,
+            splits=splits,
+            controls=controls,
+            seed=seed,
+            progress=progress,
+        )
     return NeuronCard(
         neuron=chosen,
         model=model.name,

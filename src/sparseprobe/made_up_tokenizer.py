@@ -1,0 +1,17 @@
+"""Tell a tokenizer that was read from files from one that transformers makes up where it finds none.
+
+For a model folder without tokenizer files, transformers gives a tokenizer of the model's family that holds its special
+tokens and nothing else. It turns every text into nothing, and says nothing about it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def is_made_up(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether a tokenizer knows only its special tokens."""
+    return len(tokenizer) <= len(tokenizer.all_special_tokens)
