@@ -157,7 +157,7 @@ def figure(suite: list[Trained], path: Path) -> None:
         label = f"{one.name}  {values[-1]:.2f}"
         axes.plot(tokens, values, color=colour, marker="o", markersize=3, linewidth=1.4, label=label)
     axes.set(xscale="log", xlabel="training tokens (millions)", ylabel="held-out loss (bits per byte)")
-    ticks = [row["tokens"] / 1e6 for row in suite[0].training["held_out"][:-1]]
+    ticks = [row["tokens"] / 1e6 for row in suite[0].training["held_out"]]
     axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
     axes.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
