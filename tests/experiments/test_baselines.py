@@ -81,6 +81,8 @@ def test_draws_are_keyed_by_arm_and_trial(planted, table):
 def test_what_cannot_be_asked_is_said(planted, table):
     with pytest.raises(UnknownNameError, match=r"unknown arm 'noise'.*Known: neurons, permuted_labels"):
         baselines(*planted, arms=["noise"])
+    with pytest.raises(InputError, match="arms names no arm: give some of neurons"):
+        baselines(*planted, arms=[])
     with pytest.raises(InputError, match="trials must be at least 1"):
         baselines(*planted, trials=0)
     with pytest.raises(InputError, match="no rows of the arm 'neurons'"):

@@ -75,5 +75,9 @@ def test_what_cannot_be_asked_is_said():
         compare_on_planted([])
     with pytest.raises(InputError, match="trials must be at least 1, got 0"):
         compare_on_planted([PlantedSetting(300, 40, 2)], trials=0)
+    with pytest.raises(InputError, match="selections names no selection: give some of adaptive"):
+        compare_on_planted([PlantedSetting(300, 40, 2)], selections=[])
+    with pytest.raises(InputError, match="k names no number of neurons"):
+        compare_on_planted([PlantedSetting(300, 40, 2)], k=[])
     with pytest.raises(UnknownNameError, match="unknown selection 'best'"):
         compare_on_planted([PlantedSetting(300, 40, 2)], selections=["best"])

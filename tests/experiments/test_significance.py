@@ -149,5 +149,7 @@ def test_what_cannot_be_asked_is_said(planted):
     for empty in (best.iloc[:0], pd.DataFrame()):
         with pytest.raises(InputError, match="at least one neuron, got one without rows: choose neurons first"):
             confirm(*planted, empty)
+    with pytest.raises(InputError, match="the table lacks 'layer'"):
+        confirm(*planted, best.drop(columns="layer"))
     with pytest.raises(InputError, match="no neuron 50 in layer 0: it has neurons 0 to 49"):
         confirm(*planted, best.assign(neuron=[50, 0, 0, 0]))

@@ -150,6 +150,10 @@ def test_a_dataset_without_validation_has_no_validation_score(planted):
     assert found["f1_validation"].isna().all()
 
 
+def test_a_layer_named_twice_is_one(planted):
+    assert sweep(*planted, layers=[1, 1], k=[1], bootstrap=20)["layer"].tolist() == [1, 1]  # of two features
+
+
 def test_what_cannot_be_asked_is_said(planted):
     acts, data = planted
     one_class = data.labels.assign(f1=np.int8(0))

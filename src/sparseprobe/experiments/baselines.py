@@ -70,6 +70,8 @@ def baselines(
     >>> bool(selectivity(table, "random_neurons")["selectivity"].iloc[0] > 0.3)
     True
     """
+    if not arms:
+        raise InputError(f"arms names no arm: give some of {', '.join(ARMS)}")
     for arm in arms:
         if arm not in ARMS:
             raise UnknownNameError("arm", arm, ARMS)

@@ -28,7 +28,7 @@ from sparseprobe.probes.metrics import scores
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.problem import Problem
-from sparseprobe.selection.registry import selection_named
+from sparseprobe.selection.registry import selection_named, selection_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,6 +96,7 @@ def compare_selections(
     >>> compare_selections(acts, data, selections=["random", "adaptive"], k=[2])[["selection", "k"]].values.tolist()
     [['random', 2], ['adaptive', 2]]
     """
+    _require_some(selections)
     plans = [Plan(Prefiltered(selection_named(one, preset=preset), candidates), preset) for one in selections]
     walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
     ks = checked_ks(k, {layer: min(width, candidates) for layer, width in walk.widths.items()}, PAPER_K)
@@ -125,6 +126,9 @@ def compare_on_planted(
     """
     if not settings:
         raise InputError("give at least one PlantedSetting, such as PlantedSetting(n=1000, d=400, informative=4)")
+    _require_some(selections)
+    if k is not None and not len(k):
+        raise InputError("k names no number of neurons: give a list such as [1, 2, 4], or None")
     if trials < 1:
         raise InputError(f"trials must be at least 1, got {trials}")
     rows: list[dict[str, Any]] = []
@@ -136,6 +140,11 @@ def compare_on_planted(
                 step(1)
     table = pd.DataFrame(rows)[[column.name for column in PLANTED]]
     return check_table(table.astype({column.name: column.dtype for column in PLANTED}), PLANTED)
+
+
+def _require_some(selections: Selections) -> None:
+    if not selections:
+        raise InputError(f"selections names no selection: give some of {', '.join(selection_names())}")
 
 
 def _planted_rows(

@@ -156,7 +156,7 @@ def chosen_layers(acts: Activations, data: ProbingDataset, layers: Iterable[int]
     if acts.n_examples != n:
         raise InputError(f"{acts.n_examples} rows of activations for {n} examples: extract them from this dataset")
     named = [layers] if isinstance(layers, int | np.integer) else layers
-    chosen = list(acts.layers) if named is None else [*named]
+    chosen = list(acts.layers) if named is None else list(dict.fromkeys(named))
     if not chosen:
         raise InputError(f"layers={layers!r} names no layer: the activations have {', '.join(map(str, acts.layers))}")
     for layer in chosen:

@@ -119,6 +119,9 @@ def confirm(
             "confirm needs a table with at least one neuron, got one without rows: choose neurons first, for example "
             "with single_neurons(..., keep=1)"
         )
+    lacking = [name for name in ("feature", "layer", "neuron") if name not in neurons]
+    if lacking:
+        raise InputError(f"confirm needs the columns feature, layer and neuron, and the table lacks {lacking[0]!r}")
     asked = neurons[["feature", "layer", "neuron"]].reset_index(drop=True)
     layers = chosen_layers(acts, data, sorted(set(asked["layer"])))
     for layer, neuron in zip(asked["layer"], asked["neuron"], strict=True):
