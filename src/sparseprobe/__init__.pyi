@@ -5,7 +5,8 @@ from .experiments import PAPER_K, best_neurons, single_neurons, sweep
 from .models import LanguageModel, Neuron, load_model
 from .neurons import ablate, describe_neuron
 from .probes import NeuronSelector, SparsePath, SparseProbe, SparseRegressor
-from .runs import Run, RunSpec, resume, run
+from .run_spec import RunSpec
+from .runs import Run, resume, run
 from .solvers import OptimalSupport, optimal_path, optimal_support
 
 __all__ = [
