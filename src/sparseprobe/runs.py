@@ -50,7 +50,6 @@ from sparseprobe.selection.registry import PRESETS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-
 ABLATION = "ablation"
 """The one experiment that needs the model itself."""
 
@@ -232,7 +231,7 @@ def few_best_neurons(neurons: pd.DataFrame, n: int) -> pd.DataFrame:
     The paper's single split has no validation part; there they are chosen by test scores, as the paper does.
     """
     validated = neurons["f1_validation"].notna().any()
-    return candidate_neurons(neurons if validated else neurons.assign(f1_validation=neurons["f1"]), n)
+    return candidate_neurons(neurons, n, choose_by="f1_validation" if validated else "f1")
 
 
 def _named_binary(spec: RunSpec, data: ProbingDataset) -> list[str] | None:

@@ -47,12 +47,14 @@ def best_neurons(
     return shown.merge(wide.reset_index(), on=["collection", "feature"], how="left")
 
 
-def candidate_neurons(neurons: pd.DataFrame, n: int = 3, *, within: float = 0.05) -> pd.DataFrame:
+def candidate_neurons(
+    neurons: pd.DataFrame, n: int = 3, *, within: float = 0.05, choose_by: str = "f1_validation"
+) -> pd.DataFrame:
     """The few neurons of each feature that are worth a closer look: rows of `single_neurons`' table.
 
-    Of the neurons that fire on the feature (mean difference above 0) and whose validation F1 is `within` reach of the
+    Of the neurons that fire on the feature (mean difference above 0) and whose `choose_by` is `within` reach of the
     best, those `n` with the largest mean difference: F1 alone cannot tell perfect neurons from each other. Raises
-    `InputError` where there are no validation scores (the paper's split).
+    `InputError` where there are no such scores (of validation in the paper's split).
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
@@ -61,11 +63,11 @@ def candidate_neurons(neurons: pd.DataFrame, n: int = 3, *, within: float = 0.05
     """
     if n < 1:
         raise InputError(f"n must be at least 1, got {n}")
-    _refuse_unvalidated(neurons, "f1_validation")
+    _refuse_unvalidated(neurons, choose_by)
     firing = neurons[neurons["mean_difference"] > 0]
     keys = ["collection", "feature"]
-    best = firing.groupby(keys, observed=True)["f1_validation"].transform("max")
-    near = firing[firing["f1_validation"] >= best - within]
+    best = firing.groupby(keys, observed=True)[choose_by].transform("max")
+    near = firing[firing[choose_by] >= best - within]
     ordered = near.sort_values("mean_difference", ascending=False, kind="stable")
     few = ordered.groupby(keys, observed=True).head(n)
     order = {feature: place for place, feature in enumerate(neurons["feature"].drop_duplicates())}

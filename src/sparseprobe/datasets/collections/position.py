@@ -50,9 +50,8 @@ def _find(request: Request) -> Candidates:
     sequence, position = token_places(sequences)
     if (sequences.lengths == 1).all():
         raise DataError("all texts are of one token, which has no place in a sequence; give longer ones")
-    wanted = (
-        (sequences.lengths[sequence] > 1) & (position >= request.number("first_position")) & is_text(request, sequences)
-    )
+    wanted = (position >= request.number("first_position")) & is_text(request, sequences)
+    wanted &= sequences.lengths[sequence] > 1
     rows = [(name, description, "position", "continuous") for name, description in FEATURES.items()]
     labels = positions(position[wanted], sequences.lengths[sequence[wanted]], request.number("context", least=1))
     return Candidates(

@@ -77,11 +77,8 @@ def find_labelled_texts(
     seen: set[bytes] = set()
     for item, ids in request.encoded_ids(columns):
         whole, _ = encoder.surround(ids[:room])
-        start, stop = (
-            max(first, int(encoder.record.bos_id is not None)),
-            len(whole) - (encoder.record.eos_id is not None),
-        )
-        if start >= stop:
+        stop = len(whole) - behind
+        if first >= stop:
             short += 1
             continue
         given = [item.fields[column] for column in columns]
@@ -92,7 +89,7 @@ def find_labelled_texts(
         seen.add(key)
         kept.append(whole)
         documents.append(item.document)
-        stops.append(len(whole) - behind)
+        stops.append(stop)
         for value, found in zip(given, values, strict=True):
             found.append(value)
     if not kept:
