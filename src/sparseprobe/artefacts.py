@@ -104,6 +104,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"no file {path}: give a YAML file of settings") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path} is a folder: give a YAML file of settings, or resume the run that is there") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):

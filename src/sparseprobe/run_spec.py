@@ -6,6 +6,7 @@ folder knows its own settings again.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ class RunSpec:
     """A saved dataset's folder, a collection that is built from the shipped texts, or a file of labelled texts."""
     text_column: str | None = None
     """Where the text is in a file of labelled texts; `text` if not given."""
-    label_column: str | list[str] | None = None
+    label_column: list[str] | None = None
     """Where the labels are in a file of labelled texts; `label` if not given."""
     layers: str | list[int] = "all"
     """`all`, one layer, a range `0:4`, or a list."""
@@ -102,23 +103,28 @@ class RunSpec:
 
 
 def _layers(name: str, value: Any) -> str | list[int]:
-    return value if isinstance(value, str) else whole_numbers(name, value)
+    """A list of layers, also from a text that lists some; `all` and ranges stay texts until the model is known."""
+    if not isinstance(value, str):
+        return whole_numbers(name, value)
+    parts = value.split(",")
+    return [int(part) for part in parts] if all(_LAYER.fullmatch(part) for part in parts) else value
 
 
-def _columns(name: str, value: Any) -> str | list[str]:
-    return value if isinstance(value, str) else names(name, value)
+def _memory(_: str, value: Any) -> str:
+    return str(parse_bytes(value))
 
 
-def _memory(name: str, value: Any) -> str:
-    return str(parse_bytes(value)) if isinstance(value, int) else text(name, value)
+def _ks(name: str, value: Any) -> list[int]:
+    return sorted(set(whole_numbers(name, value, least=1)))
 
 
+_LAYER = re.compile(r"\s*-?\d+\s*")
 _ALWAYS_GIVEN = ("model", "dataset", "layers", "site", "keep", "ablated", "preset", "seed", "model_dtype", "dtype")
 _PLAIN: Mapping[str, Callable[[str, Any], Any]] = {
-    "label_column": _columns,
+    "label_column": names,
     "layers": _layers,
     "experiments": names,
-    "k": partial(whole_numbers, least=1),
+    "k": _ks,
     "features": names,
     "keep": partial(whole_number, least=1),
     "ablated": partial(whole_number, least=1),

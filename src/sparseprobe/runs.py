@@ -13,6 +13,7 @@ keyed by what it is, not by when it happens.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ import pandas as pd
 
 from sparseprobe import provenance
 from sparseprobe.activations import Activations, extract
+from sparseprobe.activations.budget import BATCH_TOKENS
+from sparseprobe.activations.extract import prepare
 from sparseprobe.activations.layer_choice import choose_layers
 from sparseprobe.artefacts import read_json, read_table, write_json, write_table, write_yaml
 from sparseprobe.datasets import ProbingDataset, load_dataset
@@ -96,17 +99,7 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
     write_yaml(folder / "spec.yaml", asdict(spec))
     if not (folder / "dataset").exists():
         data.save(folder / "dataset")
-    activations = extract(
-        model,
-        data,
-        layers=spec.layers,
-        site=spec.site,
-        aggregate=spec.aggregate or data.settings.get("aggregate", "none"),
-        dtype=spec.dtype,
-        memory=spec.memory,
-        out=folder / "activations",
-        progress=progress,
-    )
+    activations = extract(model, data, **_reading(spec, data), out=folder / "activations", progress=progress)
     if ABLATION not in asked:
         del model  # its memory is wanted by the probes
     tables: dict[str, pd.DataFrame] = {}
@@ -133,13 +126,17 @@ def resume(folder: str | Path, *, progress: Progress = SILENT) -> Run:
     return run(RunSpec.from_yaml(spec), folder, progress=progress)
 
 
+_MAY_CHANGE = ("experiments", "device", "memory")
+"""Settings that the numbers of a run do not depend on: more may be asked of it, and it may go on elsewhere."""
+
+
 def _refuse_another(folder: Path, spec: RunSpec) -> None:
-    """See that the folder is new, or belongs to a run with the same settings; other experiments may join it."""
+    """See that the folder is new, or belongs to a run with the same settings, but for those that may change."""
     path = folder / "spec.yaml"
     if not path.exists():
         return
     before = RunSpec.from_yaml(path)
-    settings = {name: value for name, value in asdict(spec).items() if name != "experiments"}
+    settings = {name: value for name, value in asdict(spec).items() if name not in _MAY_CHANGE}
     changed = [name for name, value in settings.items() if value != getattr(before, name)]
     if changed:
         raise StorageError(
@@ -154,11 +151,29 @@ def _dataset(folder: Path, spec: RunSpec, tokenizer: Any) -> ProbingDataset:
     columns = {"text_column": spec.text_column, "label_column": spec.label_column}
     options: dict[str, Any] = {name: column for name, column in columns.items() if column is not None}
     if is_dataset(spec.dataset):
-        return load_dataset(spec.dataset, tokenizer=tokenizer, **options)
+        data = load_dataset(spec.dataset, tokenizer=tokenizer, **options)
+        built = data.settings.get("preset", spec.preset)
+        if spec.preset == "paper" and built != "paper":
+            raise InputError(
+                f"{spec.dataset} was built with the preset {built}, so its split is not the paper's: build it with "
+                "preset paper, or leave the preset of the run away"
+            )
+        return data
     options |= {"tokenizer": tokenizer, "preset": spec.preset, "seed": spec.seed}
     if not Path(spec.dataset).is_file():
         return load_dataset(spec.dataset, **options)
     return load_dataset("custom", source=spec.dataset, **options)
+
+
+def _reading(spec: RunSpec, data: ProbingDataset) -> dict[str, Any]:
+    """What is read of the model, as `extract` takes it."""
+    return {
+        "layers": spec.layers,
+        "site": spec.site,
+        "aggregate": spec.aggregate or data.settings.get("aggregate", "none"),
+        "dtype": spec.dtype,
+        "memory": spec.memory,
+    }
 
 
 def _refuse_early(spec: RunSpec, asked: list[str], model: LanguageModel, data: ProbingDataset) -> None:
@@ -174,6 +189,7 @@ def _refuse_early(spec: RunSpec, asked: list[str], model: LanguageModel, data: P
         measured_features(data, _named_binary(spec, data))
     if spec.preset not in PRESETS:
         raise UnknownNameError("preset", spec.preset, PRESETS)
+    prepare(model, data, **_reading(spec, data), batch_tokens=BATCH_TOKENS, padding="right")
     probing = [name for name in asked if name != ABLATION]
     widths = {layer: model.width(spec.site, layer) for layer in choose_layers(spec.layers, model.n_layers)}
     _refuse_choice(spec, probing, widths)
@@ -221,7 +237,16 @@ def _ablation_parts(
         sets = [*alone, together] if len(alone) > 1 else alone
         return ablate(model, data, sets, together=False, features=features, seed=spec.seed)
 
-    by_feature = few_best_neurons(neurons, spec.ablated).groupby("feature", sort=False)
+    few = few_best_neurons(neurons, spec.ablated)
+    if few.empty:
+        raise InputError(
+            f"none of the neurons kept (keep={spec.keep}) fires on its feature, so there is nothing to take away: "
+            "start a run with a larger keep, or leave the ablation away"
+        )
+    silent = sorted(set(neurons["feature"]) - set(few["feature"]))
+    if silent:
+        warnings.warn(f"no neuron kept fires on {', '.join(silent)}: the ablation leaves them out", stacklevel=2)
+    by_feature = few.groupby("feature", sort=False)
     return {f"feature-{number}": partial(part, few) for number, (_, few) in enumerate(by_feature)}
 
 

@@ -1,5 +1,6 @@
 """Ways to name layers."""
 
+import numpy as np
 import pytest
 
 from sparseprobe.activations.layer_choice import choose_layers
@@ -19,6 +20,8 @@ from sparseprobe.errors import InputError
         (":2, 5", (0, 1, 5)),
         ([4, 0, 4, -6], (0, 4)),
         (range(2), (0, 1)),
+        (np.int64(0), (0,)),
+        (np.array([1, -1]), (1, 5)),
     ],
 )
 def test_choices(given, expected):
@@ -31,7 +34,7 @@ def test_layers_that_are_not_there(given):
         choose_layers(given, 6)
 
 
-@pytest.mark.parametrize("given", ["first", "1:2:3", "1.5", ""])
+@pytest.mark.parametrize("given", ["first", "1:2:3", "1.5", "", None, 0.9, [0.9], ["0", "1"], True, [True]])
 def test_what_is_not_understood(given):
     with pytest.raises(InputError, match="is not understood: write all, 3, 0:4 or 0,2,5"):
         choose_layers(given, 6)

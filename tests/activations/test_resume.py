@@ -80,15 +80,46 @@ def test_finished_parts_are_not_run_again(whole, tiny_model, span_data, tmp_path
     assert counted == []
 
 
-def test_plan_of_the_first_run_is_kept(whole, tiny_model, span_data, tmp_path, monkeypatch):
-    """Another batch size would round differently; a run that goes on uses the one it began with."""
-    folder = tmp_path / "stopped"
+def stopped(folder, model, data, monkeypatch, *, n_batches):
+    """What a run that stops after some batches says of itself."""
     with monkeypatch.context() as patch:
-        stop_after(patch, 5)
+        stop_after(patch, n_batches)
         with pytest.raises(KeyboardInterrupt):
-            extract(tiny_model("gpt_neox"), span_data, out=folder, **SETTINGS)
+            extract(model, data, out=folder, **SETTINGS)
+    return store.read_manifest(folder)
+
+
+def test_blocks_and_smaller_batches_of_the_first_run_are_kept(whole, tiny_model, span_data, tmp_path, monkeypatch):
+    """Other blocks do not fit what is there, and larger batches would round differently for nothing."""
+    folder = tmp_path / "stopped"
+    begun = stopped(folder, tiny_model("gpt_neox"), span_data, monkeypatch, n_batches=7)
+    assert begun["blocks_done"] > 0
     monkeypatch.setattr(budget, "BLOCK_ROWS", 50)
     extract(tiny_model("gpt_neox"), span_data, out=folder, aggregate="mean", batch_tokens=1000)
+    assert contents(folder) == whole
+
+
+@pytest.mark.parametrize(("n_batches", "rows"), [(0, 50), (7, 16)])
+def test_a_run_that_goes_on_takes_smaller_batches(n_batches, rows, tiny_model, span_data, tmp_path, monkeypatch):
+    """As after a device that ran out of memory; what is complete is opened as it is."""
+    model, folder = tiny_model("gpt_neox"), tmp_path / "stopped"
+    monkeypatch.setattr(budget, "BLOCK_ROWS", 16)
+    begun = stopped(folder, model, span_data, monkeypatch, n_batches=n_batches)
+    assert (begun["blocks_done"] > 0) == (n_batches > 0)
+    monkeypatch.setattr(budget, "BLOCK_ROWS", 50)
+    acts = extract(model, span_data, out=folder, aggregate="mean", batch_tokens=25)
+    assert acts.manifest["plan"] == {"rows_per_block": rows, "batch_tokens": 25}
+    assert extract(model, span_data, out=folder, aggregate="mean", batch_tokens=20).manifest == acts.manifest
+    apart = extract(model, span_data, aggregate="mean")
+    np.testing.assert_allclose(acts.layer(1), apart.layer(1), rtol=1e-2, atol=1e-3)
+
+
+def test_a_run_without_a_block_begins_anew(whole, tiny_model, span_data, tmp_path, monkeypatch):
+    folder = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        patch.setattr(budget, "BLOCK_ROWS", 50)
+        stopped(folder, tiny_model("gpt_neox"), span_data, monkeypatch, n_batches=1)
+    extract(tiny_model("gpt_neox"), span_data, out=folder, **SETTINGS)
     assert contents(folder) == whole
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import sparseprobe as sp
 from sparseprobe import runs
 from sparseprobe.artefacts import write_yaml
 from sparseprobe.errors import DataError
@@ -101,9 +102,9 @@ def test_every_experiment_can_be_asked_for_and_gives_the_table_of_its_command(
 ) -> None:
     out = tmp_path / "run"
     names = [name for name, experiment in EXPERIMENTS.items() if experiment.kind == "binary"]
-    asked = ("--layers", "1", "--features", "fr,en", "--k", "1,2")
+    asked = ("--layers", "1", "--features", "fr,en")
     given = ("--model", model_folder, "--dataset", dataset, "--experiments", ",".join([*names, "ablation"]))
-    done = command("run", *given, *asked, "--ablated", "2", "--out", out)
+    done = command("run", *given, *asked, "--k", "1,2", "--ablated", "2", "--out", out)
     assert done.code == 0, done.err
     assert sorted(path.stem for path in (out / "tables").iterdir()) == sorted([*names, "ablation"])
     assert "change_elsewhere" in done.out
@@ -263,6 +264,10 @@ def test_settings_are_the_same_in_whatever_way_they_are_written(tmp_path: Path) 
     assert RunSpec.from_yaml(tmp_path / "spec.yaml") == plain
     assert (RunSpec("m", "d", k=4).k, RunSpec("m", "d", layers=2).layers) == ([4], [2])
     assert RunSpec("m", "d", k=PAPER_K).k == list(PAPER_K)
+    texts = {"layers": "0, 2", "k": [2, 1, 2], "label_column": "topic", "memory": "4GB"}
+    values = {"layers": [0, 2], "k": (1, 2), "label_column": ["topic"], "memory": 4 * 10**9}
+    assert RunSpec("m", "d", **texts) == RunSpec("m", "d", **values)
+    assert (RunSpec("m", "d", layers="0:2").layers, RunSpec("m", "d", layers="all").layers) == ("0:2", "all")
 
 
 @pytest.mark.parametrize(
@@ -326,3 +331,76 @@ def test_settings_that_no_experiment_takes_are_refused_before_the_first(
     assert done.code == 2
     assert sentence in done.err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("mistake", [("--dtype", "flaot32"), ("--memory", "1KB"), ("--aggregate", "none")])
+def test_a_mistake_does_not_spoil_the_run_folder(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path, mistake: tuple[str, str]
+) -> None:
+    given = ("run", "--model", model_folder, "--dataset", dataset, "--out", tmp_path / "run", *OPTIONS, "--quiet")
+    assert command(*given, *mistake).code == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_may_go_on_with_more_memory(command: Any, dataset: Path, model_folder: Path, tmp_path: Path) -> None:
+    given = ("run", "--model", model_folder, "--dataset", dataset, "--out", tmp_path / "run", *OPTIONS, "--quiet")
+    assert command(*given, "--memory", "200GB").code == 0
+    assert command(*given, "--memory", "300GB").code == 0
+
+
+def test_activations_of_another_dataset_are_refused(
+    command: Any, dataset: Path, records: list[dict[str, str]], model_folder: Path, tmp_path: Path
+) -> None:
+    """Of as many examples; other labels for the same spans are welcome."""
+    extracted = ("--model", model_folder, "--dataset", dataset, "--layers", "1", "--out", tmp_path / "activations")
+    assert command("extract", *extracted).code == 0
+    options: dict[str, Any] = {"tokenizer": str(model_folder), "context": 64}
+    relabelled = [row | {"label": "yes" if row["label"] == "fr" else "no"} for row in records]
+    for name, rows in (("relabelled", relabelled), ("other", [row | {"text": row["text"][::-1]} for row in records])):
+        sp.load_dataset("custom", source=rows, **options).save(tmp_path / name)
+    stored = ("--activations", tmp_path / "activations", "--out", tmp_path / "table.parquet")
+    assert command("neurons", *stored, "--dataset", tmp_path / "relabelled").code == 0
+    refused = command("neurons", *stored, "--dataset", tmp_path / "other")
+    assert refused.code == 2
+    assert "the activations are those of other texts or spans" in refused.err
+
+
+def test_neurons_that_never_fire_on_their_feature_leave_nothing_to_take_away(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = pd.DataFrame({"feature": [], "layer": [], "neuron": []})
+    monkeypatch.setattr(runs, "few_best_neurons", lambda *_: nothing)
+    given = ("--model", model_folder, "--dataset", dataset, "--out", tmp_path / "run", "--experiments")
+    refused = command("run", *given, "neurons,ablation")
+    assert refused.code == 2
+    assert "none of the neurons kept (keep=100) fires on its feature" in refused.err
+    assert (tmp_path / "run" / "tables" / "neurons.parquet").is_file()
+
+
+def test_a_dataset_of_the_default_preset_is_not_run_as_the_papers(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    given = ("--model", model_folder, "--dataset", dataset, "--out", tmp_path / "run", "--preset", "paper")
+    refused = command("run", *given)
+    assert refused.code == 2
+    assert "was built with the preset default, so its split is not the paper's" in refused.err
+
+
+def test_an_experiment_refuses_what_it_has_no_use_for(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    given = ("--model", model_folder, "--dataset", dataset, "--layers", "1", "--out", tmp_path / "activations")
+    assert command("extract", *given).code == 0
+    stored = ("--activations", tmp_path / "activations", "--dataset", dataset, "--out", tmp_path / "table.parquet")
+    refused = command("experiment", "dense", *stored, "--selection", "adaptive", "--k", "3")
+    assert refused.code == 2
+    assert "the experiment 'dense' takes no selection and no k: leave it away" in refused.err
+
+
+def test_a_run_of_a_sweep_alone_shows_it(command: Any, dataset: Path, model_folder: Path, tmp_path: Path) -> None:
+    given = ("--model", model_folder, "--dataset", dataset, "--layers", "1", "--k", "1", "--quiet")
+    done = command("run", *given, "--out", tmp_path / "run", "--experiments", "sweep")
+    assert "control_f1" in done.out
+    refused = command("run", tmp_path / "run")
+    assert refused.code == 2
+    assert f"{tmp_path / 'run'} is a folder: give a YAML file of settings" in refused.err

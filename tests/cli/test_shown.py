@@ -106,3 +106,15 @@ def test_a_run_refuses_an_ablation_that_has_nothing_to_measure_before_it_begins(
     assert refused.code == 2
     assert "no token follows the labelled spans of" in refused.err
     assert not (tmp_path / "run").exists()
+
+
+def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not as markup or as emoji."""
+    show = Show()
+    show.rows([{"[b]": "[/INST]", "feature": ":star: [red] wine"}], title="runs/[a]")
+    show.text("ok :warning: [x]")
+    show.note("[/INST] :star:")
+    shown = capsys.readouterr()
+    for part in ("[b]", "[/INST]", ":star: [red] wine", "runs/[a]", "ok :warning: [x]"):
+        assert part in shown.out
+    assert "[/INST] :star:" in shown.err

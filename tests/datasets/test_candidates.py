@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,3 +104,17 @@ def test_continuous_features_are_drawn_too() -> None:
     assert data.n_examples == pytest.approx(100, abs=2)
     assert (data.labels["a"] == data.examples["start"]).all()
     assert set(data.examples["split"]) == {"train", "validation", "test"}
+
+
+def test_targets_in_too_few_documents_are_dropped_and_others_are_in_every_part() -> None:
+    found = candidates(features=("a", "b"))
+    rare, few = found.sequence < 4, found.sequence % 20 == 0
+    values = np.column_stack([np.where(rows, found.start, np.nan) for rows in (rare, few)]).astype(np.float32)
+    continuous = replace(found, labels=values, features=found.features.assign(kind="continuous"))
+    data = build(continuous)
+    assert list(data.labels) == ["b"]
+    assert data.settings["dropped_features"] == {
+        "a": "a has numbers in only 2 documents; a target must be in at least 3 documents to be split"
+    }
+    assert set(data.examples["split"]) == {"train", "validation", "test"}
+    assert list(build(continuous, split_by="example").labels) == ["a", "b"]

@@ -79,6 +79,18 @@ def test_rare_and_lacking_classes_are_found() -> None:
     assert found(few) == [("class_balance", "note", 10), ("class_balance", "note", 10)]
 
 
+def test_a_part_without_labelled_examples_is_found_for_every_kind() -> None:
+    numbers = make().features.assign(kind="continuous")
+    train = make().examples.assign(split="train")
+    labels = pd.DataFrame({"a": np.arange(300, dtype=np.float32)})
+    assert found(make(labels=labels, features=numbers)) == []
+    [row] = check(make(labels=labels, features=numbers, examples=train)).itertuples()
+    assert (row.level, row.message) == ("error", "no labelled example in test")
+    nowhere = labels.where(make().examples["split"].to_numpy()[:, None] != "validation")
+    assert check(make(labels=nowhere, features=numbers))["message"].tolist() == ["no labelled example in validation"]
+    assert found(make(examples=train)) == [("class_balance", "error", 150)] * 2
+
+
 def test_what_was_left_out_is_said() -> None:
     settings = {"counts": {"texts": 9, "spans_inside_a_token": 4}, "dropped_features": {"b": "b has 3 examples"}}
     table = check(make(settings=settings))

@@ -81,6 +81,12 @@ def test_broken_text_has_marks_where_it_can(text: str) -> None:
     assert mark(text).shape == (14, len(text))
 
 
+@pytest.mark.parametrize("end", [r"\verb", "\\verb\n", r"{\verb", r"\verb \verb"])
+def test_a_text_that_ends_in_verb_keeps_the_marks_before(end: str) -> None:
+    assert stretches(f"so $x$ is {end}", "in_math") == ["x"]
+    assert stretches(rf"$y$ \verb|$x$| {end}", "in_math") == ["y"]
+
+
 def test_math_that_does_not_close_has_a_start_and_no_end() -> None:
     assert stretches("so $x and", "start_of_math") == ["$"]
     assert stretches("so $x and", "end_of_math") == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,32 @@ def test_a_folder_of_files_is_all_of_them(tmp_path: Path) -> None:
     write(tmp_path / "b.jsonl")
     (tmp_path / "a.txt").write_text("one text", encoding="utf-8")
     assert [record["text"] for _, record in read_records(tmp_path)] == ["one text", *(r["text"] for r in RECORDS)]
+
+
+def test_a_folder_per_label_holds_texts_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("fr/a.txt", "README.md", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("bonjour", encoding="utf-8")
+    assert [record["label"] for _, record in read_records(tmp_path)] == ["fr"]
+    write(tmp_path / "fr" / "b.jsonl.gz")
+    with pytest.raises(DataError, match=r"b\.jsonl\.gz is not one text, as files in a folder per label are"):
+        list(read_records(tmp_path))
+    (tmp_path / "en.txt").write_text("hello", encoding="utf-8")
+    with pytest.raises(DataError, match=r"holds both folders and files, as en\.txt; give one or the other"):
+        list(read_records(tmp_path))
+
+
+def test_an_empty_folder_beside_files_is_no_label(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    write(tmp_path / "a.jsonl")
+    assert [record for _, record in read_records(tmp_path)] == RECORDS
+
+
+@pytest.mark.parametrize("text", ["Le chat dort. " * 400, "nothing\0here"])
+def test_a_text_in_place_of_a_path_is_said(text: str) -> None:
+    for source in (text, [text]):
+        with pytest.raises(DataError, match=re.escape(f"{text[:40]!r} is no path; give texts as records: [{{'text'")):
+            list(read_records(source))
 
 
 def test_a_hugging_face_dataset_on_disk(tmp_path: Path) -> None:

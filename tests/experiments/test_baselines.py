@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,8 +18,10 @@ from sparseprobe.experiments import (
     planted_experiment,
     pruning,
     selectivity,
+    single_neurons,
     sweep,
 )
+from sparseprobe.experiments.layer_task import Examples
 from sparseprobe.experiments.schema import DENSE, PRUNING
 
 
@@ -76,6 +80,32 @@ def test_draws_are_keyed_by_arm_and_trial(planted, table):
     part = baselines(*planted, k=[4], trials=1, arms=["gaussian_basis"], features=["f0"], layers=[0], seed=2)
     full = table[(table["arm"] == "gaussian_basis") & (table["k"] == 4) & (table["trial"] == 0)]
     assert part["f1"].tolist() == full["f1"].tolist()
+
+
+def test_permuted_labels_are_scored_with_the_class_shares_of_the_real_ones():
+    """Positive documents are long. The one neuron of the layer makes the probe of all three experiments the same."""
+    acts, data = planted_experiment(n=600, width=1, informative=1)
+    group = np.concatenate([np.repeat(np.arange(15), 20), np.repeat(np.arange(15, 75), 5)])
+    split = np.where(group % 3 == 0, "test", np.where(group % 3 == 1, "validation", "train"))
+    table = data.examples.assign(group=[f"d{one}" for one in group], split=split)
+    data = replace(data, examples=table, labels=pd.DataFrame({"f0": (group < 15).astype(np.int8)}))
+    y, permuted = data.labels["f0"].to_numpy(), Examples.of(data, None, seed=0, preset="default").control(0)[:, 0]
+    handed_in = replace(data, labels=pd.DataFrame({"f0": permuted}))
+    [probe] = sweep(acts, handed_in, k=[1]).itertuples()
+    said = acts.layer(0)[:, 0] * probe.coef[0] + probe.intercept > 0
+
+    def expected(part: str) -> float:
+        rows = split == part
+        shares = [(y[rows] == c).sum() / (permuted[rows] == c).sum() for c in (0, 1)]
+        assert abs(shares[1] - 1) > 0.1
+        return float(f1_score(permuted[rows], said[rows], sample_weight=np.array(shares)[permuted[rows]]))
+
+    assert sweep(acts, data, k=[1])["control_f1"].tolist() == pytest.approx([expected("test")])
+    assert single_neurons(acts, data)["control_f1"].tolist() == pytest.approx([expected("test")])
+    [arm] = baselines(acts, data, k=[1], trials=1, arms=["permuted_labels"]).itertuples()
+    assert (arm.f1, arm.f1_validation) == pytest.approx((expected("test"), expected("validation")))
+    assert arm.n_positive == y[split == "test"].sum()
+    assert arm.f1_low <= arm.f1 <= arm.f1_high
 
 
 def test_what_cannot_be_asked_is_said(planted, table):

@@ -57,6 +57,11 @@ def test_draws_are_keyed_by_setting_and_trial():
     assert alone["f1"].tolist() == row["f1"].tolist()
 
 
+def test_one_k_need_not_be_a_list():
+    asked = {"settings": [PlantedSetting(300, 40, 4)], "selections": ["mean_difference"]}
+    assert compare_on_planted(**asked, k=2)["f1"].tolist() == compare_on_planted(**asked, k=[2])["f1"].tolist()
+
+
 def test_the_papers_grid_stays_in_its_ranges():
     grid = paper_grid(300)
     assert len(grid) == 300
@@ -77,7 +82,10 @@ def test_what_cannot_be_asked_is_said():
         compare_on_planted([PlantedSetting(300, 40, 2)], trials=0)
     with pytest.raises(InputError, match="selections names no selection: give some of adaptive"):
         compare_on_planted([PlantedSetting(300, 40, 2)], selections=[])
-    with pytest.raises(InputError, match="k names no number of neurons"):
-        compare_on_planted([PlantedSetting(300, 40, 2)], k=[])
+    for k in ([], [0], 0, [1.5]):
+        with pytest.raises(InputError, match="k must be positive whole numbers"):
+            compare_on_planted([PlantedSetting(300, 40, 2)], k=k)
+    with pytest.raises(InputError, match="k = 50 is larger than the width 40"):
+        compare_on_planted([PlantedSetting(300, 40, 2)], k=[50])
     with pytest.raises(UnknownNameError, match="unknown selection 'best'"):
         compare_on_planted([PlantedSetting(300, 40, 2)], selections=["best"])

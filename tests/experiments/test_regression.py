@@ -85,8 +85,18 @@ def test_intervals_equal_their_slow_twin():
     assert np.isnan(r2_interval(truth, predicted, alone)).all()
 
 
+def test_resamples_of_equal_values_have_no_r2():
+    """Three documents of one value each: one resample in nine draws the same document three times."""
+    groups = np.repeat(np.arange(3), 7)
+    truth = np.array([0.1, 0.7, 1.3])[groups]
+    predicted = truth + 0.1 * np.random.default_rng(0).standard_normal(21)
+    low, high = r2_interval(truth, predicted, GroupBootstrap.draw(groups, np.random.default_rng(1)))
+    assert 0.5 < low < high < 1
+
+
 def test_scores_that_do_not_exist():
     assert np.isnan(regression_scores(np.ones(3), np.arange(3.0))["r2"])
+    assert np.isnan(regression_scores(np.full(3, 0.1), np.arange(3.0))["r2"])  # the mean of three 0.1 is not 0.1
     assert regression_scores(np.arange(3.0), np.ones(3))["spearman"] == 0.0
     assert np.isnan(list(regression_scores(np.empty(0), np.empty(0)).values())).all()
 

@@ -11,7 +11,7 @@ from sparseprobe.activations import Activations
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments import SIGNIFICANCE, confirm, neuron_significance, planted_experiment, single_neurons
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.control_labels import permuted_over_groups
+from sparseprobe.probes.control_labels import permuted_over_groups, size_strata
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +94,41 @@ def test_unequal_groups_raise_no_more_alarms_than_they_may():
     assert (p < 0.05).mean() < 0.12
 
 
+def documents(sizes, positive, seed=0, d=60):
+    """Test documents of these sizes and labels; neurons are theirs but for a little noise, and know no label."""
+    rng = np.random.default_rng(seed)
+    group, labels = np.repeat(np.arange(len(sizes)), sizes), np.repeat(positive, sizes).astype(np.int8)
+    n = len(group)
+    X = rng.standard_normal((len(sizes), d))[group] + 0.3 * rng.standard_normal((n, d))
+    _, data = planted_experiment(n=2 * n, width=1, informative=1)
+    names = [f"{part}{one}" for part in ("train", "test") for one in group]
+    table = data.examples.assign(group=names, split=np.repeat(["train", "test"], n))
+    data = replace(data, examples=table, labels=pd.DataFrame({"f0": np.tile(labels, 2)}))
+    return Activations.from_arrays({0: np.tile(X, (2, 1))}, model_name="m"), data
+
+
+def test_labels_that_go_with_the_length_of_documents_raise_no_more_alarms_than_they_may():
+    """Two long documents are positive, and four of 40 short ones; exchanges between both give 0.18."""
+    sizes, positive = np.repeat([200, 10], [2, 40]), np.isin(np.arange(42), [0, 1, 10, 20, 30, 40])
+    p = [neuron_significance(*documents(sizes, positive, seed), permutations=100)["p"] for seed in range(4)]
+    assert 0 < (np.concatenate(p) < 0.05).mean() < 0.08
+
+
+def test_where_documents_of_a_length_have_one_label_nothing_is_significant():
+    found = neuron_significance(*documents(np.repeat([100, 10], [5, 50]), np.arange(55) < 5), permutations=100)
+    assert (found[["p", "p_family"]] == 1).all(axis=None)
+
+
 def test_unequal_groups_give_each_permutation_a_spread_of_its_own():
     """The slow twin where the number of positives changes from one permutation to the next."""
     acts, data = unequal_groups(1, n_features=1, n_groups=15)
     test = (data.examples["split"] == "test").to_numpy()
     y, groups, x = data.labels["f0"].to_numpy()[test], data.examples["group"].to_numpy(str)[test], acts.layer(0)[:]
-    shuffled = [permuted_over_groups(y, groups, generator(0, "significance", "f0", i)) for i in range(100)]
-    assert len({int(one.sum()) for one in shuffled}) > 10
+    strata = size_strata(groups)
+    shuffled = [
+        permuted_over_groups(y, groups, generator(0, "significance", "f0", i), parts=strata) for i in range(100)
+    ]
+    assert len({int(one.sum()) for one in shuffled}) > 5
     null = np.array([abs(pearsonr(one, x[test, 0]).statistic) for one in shuffled])
     r = pearsonr(y, x[test, 0]).statistic
     [row] = neuron_significance(acts, data, permutations=100).itertuples()

@@ -150,6 +150,22 @@ def test_a_dataset_without_validation_has_no_validation_score(planted):
     assert found["f1_validation"].isna().all()
 
 
+def test_in_a_split_by_example_the_control_is_read_by_recognising_documents():
+    """Labels are those of documents, and so is every neuron, but neither knows of the other."""
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(16), 25)
+    X = rng.standard_normal((16, 30))[group] + 0.1 * rng.standard_normal((400, 30))
+    _, data = planted_experiment(n=400, width=1, informative=1)
+    table = data.examples.assign(
+        group=[f"d{one}" for one in group], split=np.where(rng.random(400) < 0.7, "train", "test")
+    )
+    labels = pd.DataFrame({"f0": (group % 2).astype(np.int8)})
+    data = dataclasses.replace(data, examples=table, labels=labels, settings={"split_by": "example"})
+    [row] = sweep(Activations.from_arrays({0: X}, model_name="m"), data, k=[30], bootstrap=20).itertuples()
+    assert row.f1 > 0.95
+    assert row.control_f1 > 0.95
+
+
 def test_a_layer_named_twice_is_one(planted):
     assert sweep(*planted, layers=[1, 1], k=[1], bootstrap=20)["layer"].tolist() == [1, 1]  # of two features
 

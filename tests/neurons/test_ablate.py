@@ -310,3 +310,24 @@ def test_neuron_sets_from_tables():
     assert [list(map(str, chosen)) for chosen in neuron_sets(effects)] == [["L0.N7", "L1.N3"]]
     with pytest.raises(InputError, match="a table with the columns a names no neurons"):
         neuron_sets(pd.DataFrame({"a": [1]}))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("site", "residual", "rows are of the site residual, whose numbers are no neurons"),
+        ("arm", "orthonormal", "rows of orthonormal, whose numbers are directions of a random basis"),
+    ],
+)
+def test_numbers_of_other_things_are_no_neurons(column, value, message):
+    table = pd.DataFrame({"layer": [0], "neuron": [7]})
+    assert neuron_sets(table.assign(**{column: {"site": "mlp_pre", "arm": "random_neurons"}[column]}))
+    with pytest.raises(InputError, match=message):
+        neuron_sets(table.assign(**{column: value}))
+
+
+def test_a_sequence_without_an_example_is_left_out(model, data):
+    """Whatever part is asked for, all of them included."""
+    longer = replace(data, sequences=Sequences.of([*data.sequences, data.sequences[0]]))
+    plain, more = (ablate(model, text, "L0.N0", splits=None, controls=0) for text in (data, longer))
+    pd.testing.assert_frame_equal(plain, more)

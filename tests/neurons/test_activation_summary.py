@@ -51,6 +51,14 @@ def test_edges():
     assert histogram.bin_of(tails).tolist() == [histogram.N_BINS - 1, 0, histogram.N_BINS - 1]
 
 
+def test_quantiles_do_not_lie_in_the_gaps():
+    """A rectified neuron: no value is between 0 and 4, and so no quantile."""
+    values = np.repeat([0, 4], [80, 20]).astype(np.float32)[:, None]
+    shares = np.array([0.01, 0.25, 0.5, 0.75, 0.99])
+    found = histogram.quantiles(histogram.count(values), shares, values.min(0), values.max(0))
+    np.testing.assert_allclose(found[0], [0, 0, 0, 0, 4], rtol=1 / 8, atol=2.0**histogram.SMALLEST)
+
+
 def test_quantiles_are_within_a_bin():
     values = np.random.default_rng(0).gamma(2, size=(5000, 2)).astype(np.float32)
     shares = np.array([0.01, 0.3, 0.5, 0.99])

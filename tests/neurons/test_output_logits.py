@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+import transformers as hf
 from scipy import stats
 
 from sparseprobe.errors import InputError, UnsupportedModelError
@@ -50,6 +51,9 @@ def test_equals_the_difference_of_logits(tiny_module, causal_architecture):
     model = LanguageModel.from_module(copy.deepcopy(tiny_module(causal_architecture)).double())
     residual = torch.randn(3, model.d_model, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     added = STEP * model.neuron_weights(LAYER).W_out[NEURON]
+    if "gemma" in causal_architecture:  # its MLP's output goes through a norm by itself
+        added = added * (1 + model.module.get_submodule(f"model.layers.{LAYER}.post_feedforward_layernorm").weight)
+        added = added.detach()
     before, scale = frozen_logits(model, residual, 0 * added)
     after, _ = frozen_logits(model, residual, added)
     effect = torch.from_numpy(logit_effect(model, f"L{LAYER}.N{NEURON}"))
@@ -65,6 +69,78 @@ def test_frozen_logits_are_the_models(tiny_module):
         with torch.inference_mode():
             wanted = model.unembedding(model.final_norm(residual))
         torch.testing.assert_close(frozen_logits(model, residual, 0)[0], wanted, atol=1e-6, rtol=1e-6)
+
+
+TINY = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 50}
+SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+
+
+def other_family(name):
+    """Models whose MLPs reach the logits in a way of their own."""
+    torch.manual_seed(0)
+    if name == "olmo2":
+        module = hf.Olmo2ForCausalLM(hf.Olmo2Config(**TINY, **SPECIAL))
+    elif name == "granite":
+        scales = {"residual_multiplier": 0.22, "logits_scaling": 8.0}
+        module = hf.GraniteForCausalLM(hf.GraniteConfig(**TINY, **SPECIAL, **scales))
+    else:
+        shape = {"n_embd": 16, "n_layer": 2, "n_head": 4, "vocab_size": 50, "n_positions": 32}
+        module = hf.OpenAIGPTLMHeadModel(hf.OpenAIGPTConfig(**shape))
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.add_(0.3 * torch.randn(weight.shape))
+    return LanguageModel.from_module(module.eval().double(), name=name)
+
+
+@pytest.mark.parametrize("name", ["llama", "olmo2", "granite"])
+def test_equals_a_small_change_of_the_models_own_logits(name, tiny_module):
+    """The last MLP's output is changed by a little along a neuron.
+
+    Two scales follow the change, and are frozen in an effect. The one of the MLP's own norm stays when the neuron is
+    first made orthogonal to the output. With the final norm's, the logits shrink as the residual stream grows.
+    """
+    model = (
+        other_family(name) if name != "llama" else LanguageModel.from_module(copy.deepcopy(tiny_module(name)).double())
+    )
+    layer = model.layers[-1]
+    weights = model.neuron_weights(layer.index).W_out
+
+    def run(change):
+        """Logits, what the MLP's output projection gave, and what entered the final norm, at the last token."""
+        seen = []
+        handles = [
+            model.module.get_submodule(layer.mlp_out).register_forward_hook(lambda _, __, gave: gave + change),
+            model.module.get_submodule(layer.mlp_out).register_forward_hook(lambda _, __, gave: seen.append(gave)),
+            model.final_norm.register_forward_pre_hook(lambda _, given: seen.append(given[0])),
+        ]
+        with torch.inference_mode():
+            logits = model.module(torch.tensor([[5, 7, 9, 11]])).logits
+        for handle in handles:
+            handle.remove()
+        return (values[0, -1] for values in (logits, *seen))
+
+    plain, written, residual = run(torch.zeros(model.d_model, dtype=torch.float64))
+    neuron = weights[NEURON].clone()
+    own_scale = 1.0
+    if layer.mlp_norm is not None:
+        neuron -= written * (neuron @ written) / written.square().sum()
+        own_scale = written.square().mean().sqrt()
+    weights[NEURON] = neuron
+    effect = torch.from_numpy(logit_effect(model, f"L{layer.index}.N{NEURON}")[0])
+    frozen = effect / own_scale / residual.square().mean().sqrt()
+    step = 0.01  # both ways: the rest is of order step^2, and the norms' float32 of order 1e-7 / step
+    (more, _, after), (less, _, before) = run(step * neuron), run(-step * neuron)
+    growth = (residual @ (after - before)) / residual.square().sum() / (2 * step)
+    torch.testing.assert_close((more - less) / (2 * step), frozen - growth * plain, atol=1e-3, rtol=1e-3)
+    assert (layer.mlp_norm is not None) is (name == "olmo2")
+    assert layer.mlp_factor == (pytest.approx(0.22) if name == "granite" else 1)
+
+
+def test_a_model_that_normalises_its_residual_stream_is_refused():
+    model = other_family("openai-gpt")
+    assert model.layers[0].mlp_factor is None
+    with pytest.raises(UnsupportedModelError, match="openai-gpt does not just add what its MLPs give"):
+        logit_effect(model, "L0.N0")
 
 
 def test_scale():

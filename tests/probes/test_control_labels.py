@@ -71,10 +71,21 @@ def test_single_examples_are_a_permutation_of_labels():
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 5), st.integers(0, 2)), min_size=1, max_size=60))
 def test_every_part_keeps_its_classes(rows):
     labels, groups, parts = (np.array(column) for column in zip(*rows, strict=True))
-    permuted = permuted_over_groups(labels, groups, np.random.default_rng(1), parts=parts)
-    assert permuted.dtype == labels.dtype
+    within = permuted_over_groups(labels, 3 * groups + parts, np.random.default_rng(1), parts=parts)
+    across = permuted_over_groups(labels, groups, np.random.default_rng(1), parts=parts)
+    assert within.dtype == across.dtype == labels.dtype
     for part in range(3):
-        assert set(permuted[parts == part]) == set(labels[parts == part])
+        classes = set(labels[parts == part])
+        assert set(within[parts == part]) == classes
+        assert len(classes) < 2 or set(across[parts == part]) == classes
+
+
+def test_a_group_in_several_parts_has_one_pattern_in_all_of_them():
+    groups, parts = np.repeat(np.arange(16), 25), np.random.default_rng(0).random(400) < 0.3
+    for seed in range(10):
+        permuted = permuted_over_groups(groups % 2, groups, np.random.default_rng(seed), parts=parts)
+        assert all(len(set(permuted[groups == group])) == 1 for group in range(16))
+        assert permuted.tolist() == permuted_over_groups(groups % 2, groups, np.random.default_rng(seed)).tolist()
 
 
 def test_a_class_that_lives_in_one_of_many_groups_is_not_lost():

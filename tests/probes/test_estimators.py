@@ -257,6 +257,10 @@ class TestSparseRegressor:
         with pytest.raises(UnknownNameError, match="Known: matching_pursuit, correlation"):
             SparseRegressor(selection="best").fit(np.eye(3), np.arange(3))
 
+    def test_negative_weights_are_refused(self):
+        with pytest.raises(ValueError, match="Negative values"):
+            SparseRegressor().fit(np.eye(3), np.arange(3), sample_weight=[1.0, -1.0, 1.0])
+
     @pytest.mark.parametrize("alpha", [-0.1, np.nan, np.inf, "none", None])
     def test_a_ridge_that_is_none_is_refused(self, alpha):
         with pytest.raises(InputError, match="alpha must be a finite number that is not negative"):

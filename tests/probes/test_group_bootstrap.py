@@ -50,6 +50,15 @@ def test_labels_of_ones_and_zeros_are_those_of_yes_and_no(name):
         bootstrap.intervals(np.where(y, 1, -1), f, name)
 
 
+@pytest.mark.parametrize("name", ["f1", "roc_auc"])
+def test_an_example_of_weight_two_is_two_examples(name):
+    groups, y, f = drawn()
+    times = np.random.default_rng(2).integers(1, 4, len(y))
+    draw = [GroupBootstrap.draw(one, np.random.default_rng(1), resamples=50) for one in (groups, groups.repeat(times))]
+    weighted = draw[0].intervals(y, f, name, weights=times.astype(float))
+    np.testing.assert_allclose(weighted, draw[1].intervals(y.repeat(times), f.repeat(times), name))
+
+
 def test_no_resamples_are_refused():
     with pytest.raises(InputError, match=r"at least 1 bootstrap resample .*, got 0"):
         GroupBootstrap.draw(np.arange(4), np.random.default_rng(0), resamples=0)

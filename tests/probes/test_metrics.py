@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics as theirs
 
 from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.probes import precision_recall_curve
 from sparseprobe.probes.confusion import CONFUSION_SCORES, Confusion
 from sparseprobe.probes.metrics import METRICS, scores
 
@@ -114,6 +115,45 @@ def test_other_labels_are_refused(other):
         scores(y, f)
     with pytest.raises(InputError, match="labels must be True and False, or 1 and 0"):
         Confusion.of(y, f > 0)
+
+
+@pytest.mark.parametrize(
+    ("decision", "weights", "message"),
+    [
+        ([1.0, -1.0], None, r"labels are \(3,\) and decisions are \(2,\): give both for the same examples"),
+        ([[[1.0]]] * 3, None, r"decisions must be \(n,\) or \(n, m\)"),
+        ([1.0, np.nan, np.inf], None, "decisions must be finite numbers, and 2 are not"),
+        ([1.0, -1.0, 1.0], [1, 2], r"weights must be \(n,\).* they are \(2,\).*: give one weight for each example"),
+        ([1.0, -1.0, 1.0], 2.0, r"weights must be \(n,\)"),
+        (np.ones((3, 2)), np.ones((4, 3)), r"weights must be \(n,\)"),
+    ],
+)
+def test_what_does_not_match_or_is_not_finite_is_refused(decision, weights, message):
+    for score in (scores, precision_recall_curve):
+        with pytest.raises(InputError, match=message):
+            score(np.array([True, False, True]), decision, weights=weights)
+
+
+def test_weights_may_be_any_numbers():
+    y, f = drawn("plain")
+    times = np.random.default_rng(0).integers(1, 4, 200)
+    assert scores(y, f, weights=times.tolist()) == scores(y, f, weights=times.astype(float))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_areas_are_those_under_the_curve(weighted):
+    y, f = drawn("ties")
+    w = np.random.default_rng(0).random(200) if weighted else None
+    precision, recall, threshold = precision_recall_curve(y, f, w)
+    found = scores(y, f, weights=w, names=("pr_auc", "average_precision"))
+    assert -np.trapezoid(precision, recall) == pytest.approx(float(found["pr_auc"]))
+    assert -np.diff(recall) @ precision[:-1] == pytest.approx(float(found["average_precision"]))
+    assert threshold.tolist() == sorted(set(f))
+    for bad, shares in ((np.zeros(200), w), (y, np.where(y, 0.0, 1.0))):
+        with pytest.raises(InputError, match="needs a positive example with weight"):
+            precision_recall_curve(bad, f, shares)
+    with pytest.raises(InputError, match="a curve is that of one probe"):
+        precision_recall_curve(y, np.stack([f, f], axis=1))
 
 
 def test_unknown_metrics_are_answered_with_the_known_ones():

@@ -60,6 +60,12 @@ def test_by_default_the_answer_for_a_k_does_not_depend_on_the_other_k(wide):
     assert np.array_equal(both[0].support, nine)
 
 
+def test_a_k_above_the_ladder_changes_no_other(wide):
+    alone = [AdaptiveThresholding().path(wide, [k])[0].support for k in (2, 16, 256, 300, 400)]
+    together = AdaptiveThresholding().path(wide, [2, 16, 256, 300, 400])
+    assert all(np.array_equal(one.support, two) for one, two in zip(together, alone, strict=True))
+
+
 def test_wide_supports_and_narrow_layers(wide):
     assert len(AdaptiveThresholding().path(wide, [300, 400])[0].support) == 300
     narrow = Problem.of(wide.layer.X[:, :5], wide.y)

@@ -125,6 +125,12 @@ def test_a_selection_that_breaks_the_contract_is_told_so(problem, supports, mess
         choose(Own(), problem, [1, 2])
 
 
+@pytest.mark.parametrize("k", [0, -1, 63, 1.5])
+def test_a_k_that_no_selection_can_give_is_refused(problem, k):
+    with pytest.raises(InputError, match=rf"k must be a whole number from 1 .*, got {k}: ask for at most 62"):
+        choose(selection_named("adaptive"), problem, [k])
+
+
 @pytest.mark.parametrize("what", [3, object(), MeanDifference])
 def test_what_is_no_selection_is_refused(what):
     for use in (register_selection, selection_named):

@@ -87,6 +87,20 @@ def test_codes_keep_the_order_and_equal_activations_together():
     assert shares.max() == pytest.approx(0.5, abs=0.07)
 
 
+def test_a_neuron_that_is_silent_but_for_a_few_examples_is_read():
+    """It fires on one example in 25, all of them positive: every quantile edge is 0."""
+    rng = np.random.default_rng(0)
+    y = rng.random(1000) < 0.2
+    X = rng.standard_normal((1000, 10)).astype(np.float32)
+    X[:, 6] = np.where(y & (rng.random(1000) < 0.2), rng.random(1000), 0)
+    assert 0 < (X[:, 6] > 0).mean() < 1 / 16
+    assert np.unique(quantile_codes(X)[X[:, 6] == 0, 6]).size == 1
+    scores = MutualInformation().scores(Problem.of(X, y))
+    assert scores.argmax() == 6
+    fires = mutual_info_score(X[:, 6] > 0, y)
+    assert scores[6] == pytest.approx(fires - 1 / 2000)
+
+
 def test_histograms_count_each_class(layer):
     codes = quantile_codes(layer.X)
     counted = class_histograms(codes, layer.labels)

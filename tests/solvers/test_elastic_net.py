@@ -89,7 +89,13 @@ def test_one_gram_for_a_nested_path_reaches_what_single_fits_reach(n, monkeypatc
     assert len(grams) <= 15  # some thirty steps were taken
 
 
-@pytest.mark.parametrize("settings", [{"l1_ratio": 1.5}, {"l1_ratio": -0.1}, {"C": 0.0}])
-def test_settings_out_of_range_are_refused(settings):
-    with pytest.raises(InputError, match=r"l1_ratio must be in \[0, 1\] and C above 0"):
-        elastic_net([[0.0], [1.0]], [0, 1], **settings)
+@pytest.mark.parametrize("l1_ratio", [1.5, -0.1, np.nan])
+def test_a_share_out_of_range_is_refused(l1_ratio):
+    with pytest.raises(InputError, match=r"l1_ratio must be in \[0, 1\], the share of the L1 penalty, got"):
+        elastic_net([[0.0], [1.0]], [0, 1], l1_ratio=l1_ratio)
+
+
+@pytest.mark.parametrize("C", [0.0, -1.0, np.inf, np.nan, "1"])
+def test_a_strength_that_is_none_is_refused(C):
+    with pytest.raises(InputError, match="C must be a finite number above 0"):
+        elastic_net([[0.0], [1.0]], [0, 1], C=C)

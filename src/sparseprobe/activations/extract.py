@@ -64,7 +64,8 @@ def extract(
     - `dtype`: float16, bfloat16 or float32, as stored; the model's own precision is chosen when it is loaded.
     - `out`: a folder to write to; a run that was stopped goes on there, a complete one is only opened. Without it
       everything stays in memory.
-    - `batch_tokens`: padded tokens in a batch; `memory`: a bound such as "4GB" on what the process holds.
+    - `batch_tokens`: padded tokens in a batch; `memory`: a bound such as "4GB" on what the process holds. A run that
+      goes on takes them too if they make its batches smaller, never larger.
     - `padding`: "right", which every model takes, or "left", which is tried on a few tokens first.
 
     Raises `InputError` for settings that cannot be used and for values that `dtype` cannot hold,
@@ -140,6 +141,7 @@ def prepare(
         "n_examples": len(data.examples),
         "dataset": data.name,
         "dataset_hash": data.hash(),
+        "spans_hash": data.spans_hash(),
         "tokenizer_fingerprint": data.tokenizer.fingerprint,
         "bos": data.tokenizer.bos,
         "bos_id": data.tokenizer.bos_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 
 from sparseprobe.errors import InputError
@@ -20,11 +21,22 @@ def choose_layers(layers: LayerChoice, n_layers: int) -> tuple[int, ...]:
     if isinstance(layers, str):
         chosen = [layer for part in layers.split(",") for layer in _part(part.strip(), n_layers)]
     else:
-        numbers = [layers] if isinstance(layers, int) else list(layers)
-        chosen = [_one(number, n_layers) for number in numbers]
+        chosen = [_one(number, n_layers) for number in _numbers(layers)]
     if not chosen:
         raise InputError(f"layers={layers!r} names no layer: the model has layers 0 to {n_layers - 1}")
     return tuple(sorted(set(chosen)))
+
+
+def _numbers(layers: int | Iterable[int]) -> list[int]:
+    """The whole numbers given, NumPy's too; `InputError` for anything else, also for truth values."""
+    try:
+        listed = list(layers) if isinstance(layers, Iterable) else [layers]
+        numbers = [operator.index(number) for number in listed]
+    except TypeError as error:
+        raise _not_understood(layers) from error
+    if any(isinstance(number, bool) for number in listed):
+        raise _not_understood(layers)
+    return numbers
 
 
 def _part(text: str, n_layers: int) -> list[int]:
@@ -37,7 +49,7 @@ def _part(text: str, n_layers: int) -> list[int]:
     except (ValueError, TypeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"layers={text!r} is not understood: write all, 3, 0:4 or 0,2,5") from error
+        raise _not_understood(text) from error
     for end in (start, stop):
         if end is not None and not -n_layers <= end <= n_layers:
             raise InputError(f"no layer {end}: the model has layers 0 to {n_layers - 1}")
@@ -47,4 +59,8 @@ def _part(text: str, n_layers: int) -> list[int]:
 def _one(layer: int, n_layers: int) -> int:
     if not -n_layers <= layer < n_layers:
         raise InputError(f"no layer {layer}: the model has layers 0 to {n_layers - 1}")
-    return int(layer) % n_layers
+    return layer % n_layers
+
+
+def _not_understood(layers: object) -> InputError:
+    return InputError(f"layers={layers!r} is not understood: write all, 3, 0:4 or 0,2,5")

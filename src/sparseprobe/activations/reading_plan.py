@@ -3,7 +3,7 @@
 Rows are stored in the order of their sequences, so that a sequence is run once for all its examples. They are cut into
 blocks of equal size; a block is what is held in memory, written as one chunk a layer, and begun again after a stop. In
 a block, sequences go longest first into batches of at most `batch_tokens` padded tokens. Everything follows from the
-dataset and the two numbers of the plan, so a run that goes on computes what the stopped one would have.
+dataset and the two numbers of the plan, so a run that goes on with them computes what the stopped one would have.
 """
 
 from __future__ import annotations

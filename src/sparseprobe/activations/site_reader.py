@@ -65,7 +65,8 @@ def read_site(
         run_trunk(model, batch)
     except torch.OutOfMemoryError as error:
         raise ResourceError(
-            f"the device ran out of memory on a batch of {n_sequences} x {width} tokens: lower batch_tokens"
+            f"the device ran out of memory on a batch of {n_sequences} x {width} tokens: lower batch_tokens, or set "
+            "memory (--memory on the command line) lower"
         ) from error
     finally:
         for handle in handles:

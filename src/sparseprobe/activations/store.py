@@ -60,31 +60,27 @@ class ActivationStore:
     ) -> ActivationStore:
         """Take a folder for a run with these settings, or go on with the one that it holds.
 
-        A run that goes on keeps the plan and the versions it began with; blocks from the first one on that lacks a file
-        count as not done. Raises `StorageError` if the folder cannot be written, holds something else, or a run with
-        other settings.
+        A run that goes on keeps the versions and the blocks it began with, in batches no larger than the plan's; where
+        no block is done it begins anew. Blocks from the first one on that lacks a file count as not done. Raises
+        `StorageError` if the folder cannot be written, holds something else, or a run with other settings.
         """
         path = Path(folder)
-        if (path / MANIFEST).is_file():
-            manifest = read_manifest(path)
-            _require_same(path, manifest["settings"], settings)
-            with _storing(path):
-                for partial in path.rglob("*.partial"):  # what was being written when the run was stopped
-                    partial.unlink()
-            return cls(path, {**manifest, ZEROS_TOO: True, "blocks_done": _whole_blocks(path, manifest)})
+        manifest: dict[str, Any] = {
+            "format": FORMAT,
+            "settings": settings,
+            "plan": plan,
+            "versions": versions,
+            "blocks_done": 0,
+            ZEROS_TOO: True,
+        }
         with _storing(path):
-            path.mkdir(parents=True, exist_ok=True)
-            if any(entry.name != MANIFEST + ".partial" for entry in path.iterdir()):
-                raise StorageError(f"{path} is not empty and holds no activations: give a new folder or an empty one")
-            manifest = {
-                "format": FORMAT,
-                "settings": settings,
-                "plan": plan,
-                "versions": versions,
-                "blocks_done": 0,
-                ZEROS_TOO: True,
-            }
-            _write_manifest(path, manifest)
+            if (path / MANIFEST).is_file():
+                manifest = _going_on(path, manifest)
+            else:
+                path.mkdir(parents=True, exist_ok=True)
+                _require_empty(path)
+            if manifest["blocks_done"] < _n_blocks(manifest):
+                _write_manifest(path, manifest)
         return cls(path, manifest)
 
     @property
@@ -139,7 +135,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
 
 def require_complete(folder: str | Path, manifest: dict[str, Any]) -> None:
     """Raise `StorageError` if the run that wrote the folder was stopped before its end."""
-    n_blocks = -(-manifest["settings"]["n_examples"] // manifest["plan"]["rows_per_block"])
+    n_blocks = _n_blocks(manifest)
     if manifest["blocks_done"] < n_blocks:
         raise StorageError(
             f"{folder} holds {manifest['blocks_done']} of {n_blocks} parts of a run that was stopped: extract with the "
@@ -165,6 +161,23 @@ def open_layers(folder: str | Path, manifest: dict[str, Any]) -> dict[int, Layer
         raise
     except (OSError, KeyError, ValueError) as error:
         raise StorageError(f"the activations in {folder} cannot be read: {error}") from error
+
+
+def _going_on(folder: Path, asked: dict[str, Any]) -> dict[str, Any]:
+    """The manifest to go on with: the one found, in batches no larger than asked for; with no block done, `asked`."""
+    found = read_manifest(folder)
+    _require_same(folder, found["settings"], asked["settings"])
+    for partial in folder.rglob("*.partial"):  # what was being written when the run was stopped
+        partial.unlink()
+    done = _whole_blocks(folder, found)
+    if not done:
+        return asked
+    batch_tokens = min(found["plan"]["batch_tokens"], asked["plan"]["batch_tokens"])
+    return {**found, "plan": {**found["plan"], "batch_tokens": batch_tokens}, ZEROS_TOO: True, "blocks_done": done}
+
+
+def _n_blocks(manifest: dict[str, Any]) -> int:
+    return -(-int(manifest["settings"]["n_examples"]) // int(manifest["plan"]["rows_per_block"]))
 
 
 def _whole_blocks(folder: Path, manifest: dict[str, Any]) -> int:
@@ -215,6 +228,11 @@ def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     partial = folder / (MANIFEST + ".partial")
     partial.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
     partial.replace(folder / MANIFEST)
+
+
+def _require_empty(folder: Path) -> None:
+    if any(entry.name != MANIFEST + ".partial" for entry in folder.iterdir()):
+        raise StorageError(f"{folder} is not empty and holds no activations: give a new folder or an empty one")
 
 
 def _require_same(folder: Path, found: dict[str, Any], asked: dict[str, Any]) -> None:

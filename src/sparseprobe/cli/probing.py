@@ -9,7 +9,7 @@ import typer
 
 import sparseprobe as sp
 from sparseprobe.artefacts import write_table
-from sparseprobe.cli.run import choice, names, parse_k
+from sparseprobe.cli.run import choice, names, parse_k, show_table
 from sparseprobe.cli.show import Show
 
 app = typer.Typer()
@@ -19,13 +19,6 @@ Stored = Annotated[Path, typer.Option("--activations", help="A folder that `spar
 Table = Annotated[Path, typer.Option(help="The table to write, as FILE.parquet.")]
 Features = Annotated[str | None, typer.Option(help="Names with commas between; else all.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
-
-SHOWN_COLUMNS = (
-    *("feature", "layer", "selection", "arm", "k", "step", "neuron", "f1", "f1_low", "f1_high", "control_f1"),
-    *("r2", "r2_low", "r2_high", "control_r2", "frequency", "stability", "correlation", "p_family", "q"),
-)
-SHOWN_ROWS = 40
-"""Rows of an experiment's table that a person sees; the file has all."""
 
 
 @app.command(name="extract")
@@ -107,9 +100,10 @@ def neurons_command(
     )
     write_table(out, table)
     choose_by, chosen = choice(table, "f1")
-    best = table.loc[table.groupby("feature")[choose_by].idxmax()]
-    columns = ["feature", "layer", "neuron", "f1", "f1_low", "f1_high", "control_f1"]
-    show.frame(best[columns], title=f"{out}: best neurons, chosen by {chosen}")
+    show.frame(
+        sp.best_neurons(table, choose_by=choose_by).drop(columns=["collection", "layer"]),
+        title=f"{out}: best neurons, chosen by {chosen}",
+    )
 
 
 @app.command(name="experiment")
@@ -129,6 +123,7 @@ def experiment_command(
     """Any experiment by its name, on stored activations: the table that a run with it would write."""
     from sparseprobe.activations.layer_choice import choose_layers
     from sparseprobe.experiments import Asked, do_experiment
+    from sparseprobe.experiments.catalogue import refuse_unused
 
     show: Show = context.obj
     activations = sp.Activations.open(stored)
@@ -140,7 +135,7 @@ def experiment_command(
         preset=preset,
         seed=seed,
     )
+    refuse_unused(name, asked)
     table = do_experiment(name, activations, sp.ProbingDataset.load(dataset), asked, progress=show.progress)
     write_table(out, table)
-    columns = [column for column in SHOWN_COLUMNS if column in table]
-    show.frame(table[columns] if show.json else table[columns].head(SHOWN_ROWS), title=f"{out}, {len(table)} rows")
+    show_table(show, table, title=str(out))

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+SHOWN_COLUMNS = (
+    *("feature", "layer", "selection", "arm", "k", "step", "neuron", "f1", "f1_low", "f1_high", "control_f1"),
+    *("r2", "r2_low", "r2_high", "control_r2", "frequency", "stability", "correlation", "p_family", "q"),
+)
+SHOWN_ROWS = 40
+"""Rows of an experiment's table that a person sees; the file has all."""
+
 
 @app.command(name="run")
 def run_command(
@@ -97,12 +104,19 @@ def show_run(show: Show, finished: sp.Run) -> None:
     parts = [part for name, part in _SHOWN.items() if name in tables]
     for part in parts[:1] if show.json else parts:
         part(show, finished)
-    if not parts and show.json:
-        show.frame(next(iter(tables.values())))
+    if not parts:
+        name, table = next(iter(tables.items()))
+        show_table(show, table, title=f"{finished.folder}: {name}")
     for name, table in tables.items():
         if name not in _SHOWN and name != "sweep":
             show.note(f"{name}: {len(table)} rows in {finished.folder / 'tables' / name}.parquet")
     show.note(f"run folder: {finished.folder.resolve()}")
+
+
+def show_table(show: Show, table: pd.DataFrame, *, title: str) -> None:
+    """Any experiment's table: all for a machine, for a person the columns that tell most and the first rows."""
+    columns = [column for column in SHOWN_COLUMNS if column in table]
+    show.frame(table if show.json else table[columns].head(SHOWN_ROWS), title=f"{title}, {len(table)} rows")
 
 
 def best_of(finished: sp.Run) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sparseprobe.cli.bars import Bars
 from sparseprobe.progress import SILENT, Progress
@@ -44,11 +45,11 @@ class Show:
     def note(self, text: str) -> None:
         """Something a person may want to know and a machine does not."""
         if not (self.quiet or self.json):
-            self.err.print(text, highlight=False, soft_wrap=True)
+            self.err.print(Text(text), soft_wrap=True)
 
     def text(self, text: str) -> None:
         """A result that is plain text."""
-        self.out.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.out.print(Text(text), soft_wrap=True)
 
     def rows(self, rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> None:
         """A result that is a table; with `--json` a list of objects."""
@@ -59,7 +60,7 @@ class Show:
             self.text("nothing to show")
             return
         table = Table(
-            title=title,
+            title=None if title is None else Text(title),
             title_justify="left",
             header_style="bold",
             box=SIMPLE_HEAD,
@@ -70,9 +71,9 @@ class Show:
             cells = [_cell(row[name]) for row in rows]
             numeric = all(cell == "-" or cell.lstrip("-")[:1].isdigit() for cell in cells)
             short = max(map(len, cells)) <= SHORT
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
+            table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold", no_wrap=short)
         for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
+            table.add_row(*(Text(_cell(value)) for value in row.values()))
         self.out.print(table)
 
     def frame(self, table: pd.DataFrame, *, title: str | None = None) -> None:
@@ -86,7 +87,7 @@ class Show:
             return
         table = Table(show_header=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for name, value in record.items():
-            table.add_row(name, _cell(value))
+            table.add_row(Text(name), Text(_cell(value)))
         self.out.print(table)
 
     def _json(self, value: Any) -> None:

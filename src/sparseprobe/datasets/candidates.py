@@ -21,7 +21,9 @@ from sparseprobe.datasets.splits import (
     PAPER_SEED,
     PAPER_SHARES,
     class_counts,
+    labelled_groups,
     scarce_classes,
+    scarce_targets,
     split_by_example,
     split_groups,
 )
@@ -82,8 +84,8 @@ def assemble(
 ) -> ProbingDataset:
     """Make the dataset of a collection; reads n_examples, positive_share, min_positives and split_by from `settings`.
 
-    Features that cannot be used (too few positives, a class in too few documents) are dropped and named in the
-    settings with the reason. Raises DataError if none is left.
+    Features that cannot be used (too few positives, a class or a target in too few documents) are dropped and named in
+    the settings with the reason. Raises DataError if none is left.
     """
     split_by = settings.get("split_by", "group")
     if split_by not in ("group", "example"):
@@ -94,15 +96,19 @@ def assemble(
     labels = candidates.labels
     binary = labels.dtype == np.int8
     names = candidates.features["name"].tolist()
-    counts = class_counts(codes, len(documents), labels if binary else np.empty((len(labels), 0), np.int8))
-    dropped = _unusable(names, counts, split_by, settings) if binary else {}
+    if binary:
+        counts = class_counts(codes, len(documents), labels)
+        dropped = _unusable(names, counts, split_by, settings)
+    else:
+        counts = labelled_groups(codes, len(documents), labels)
+        dropped = scarce_targets(counts, names, len(GROUP_SHARES)) if split_by == "group" else {}
     kept = [column for column, feature in enumerate(names) if feature not in dropped]
     if not kept:
         raise DataError(f"no feature of {name} can be probed: {next(iter(dropped.values()))}")
     part: NDArray[np.int64] | None = None
     if split_by == "group":
-        usable = counts[:, [2 * column + side for column in kept for side in (0, 1)]] if binary else counts
-        part = split_groups(usable, [str(document) for document in documents], seed=seed)[codes]
+        usable = [2 * column + side for column in kept for side in (0, 1)] if binary else kept
+        part = split_groups(counts[:, usable], [str(document) for document in documents], seed=seed)[codes]
     drawn = _draw_all(candidates, kept, part, settings, seed)
     rows = np.flatnonzero(drawn.any(axis=1))
     if part is None:
@@ -138,7 +144,7 @@ def assemble(
 def _unusable(
     names: Sequence[str], counts: NDArray[np.int64], split_by: str, settings: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Features that cannot be probed, with the reason."""
+    """Binary features that cannot be probed, with the reason."""
     dropped = scarce_classes(counts, names, len(GROUP_SHARES)) if split_by == "group" else {}
     least = int(settings.get("min_positives", 1))
     for feature, (positives, negatives) in zip(names, counts.sum(axis=0).reshape(-1, 2).tolist(), strict=True):

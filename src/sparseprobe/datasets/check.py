@@ -33,6 +33,8 @@ TELLING_AUC = 0.8
 """A length or position that orders the classes this well (or 1 minus this) gives them away."""
 FEW = 30
 """Fewer test examples of a class than this give wide intervals."""
+NEEDED = ("test", "train")
+"""The parts without which nothing is learnt or scored."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +73,23 @@ def check(dataset: ProbingDataset) -> pd.DataFrame:
 
 
 def class_balance(dataset: ProbingDataset) -> Iterator[Finding]:
-    """Classes that are rare, or that a part lacks."""
+    """Classes that are rare, or that a part lacks; of a continuous feature, all labelled examples are one class."""
     split = dataset.examples["split"].to_numpy()
+    parts = np.union1d(split, NEEDED)
     for name, kind in zip(dataset.features["name"], dataset.features["kind"], strict=True):
-        if kind != "binary":
-            continue
         values = dataset.labels[name].to_numpy()
-        known = int((values != -1).sum())
-        for value, word in ((1, "positive"), (0, "negative")):
-            n = int((values == value).sum())
-            lacking = [part for part in np.unique(split) if not (values[split == part] == value).any()]
+        classes = {"labelled": np.isfinite(values)}
+        if kind == "binary":
+            classes = {"positive": values == 1, "negative": values == 0}
+        known = sum(int(members.sum()) for members in classes.values())
+        for word, members in classes.items():
+            n = int(members.sum())
+            lacking = [part for part in parts if not members[split == part].any()]
             if lacking:
                 yield Finding("class_balance", "error", name, n, f"no {word} example in {' and '.join(lacking)}")
             elif n < RARE_SHARE * known:
                 yield Finding("class_balance", "warning", name, n, f"only {n} of {known} examples are {word}")
-            elif (few := int((values[split == "test"] == value).sum())) < FEW:
+            elif (few := int(members[split == "test"].sum())) < FEW:
                 yield Finding("class_balance", "note", name, few, f"only {few} {word} test examples: wide intervals")
 
 

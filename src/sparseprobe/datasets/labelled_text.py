@@ -40,6 +40,8 @@ class LabelledText:
     """Where the record stands, for messages: "texts.jsonl, line 3"."""
     skipped: int = 0
     """Characters of the record that stand before the text (a licence header); spans count from the record's start."""
+    words: Sequence[str] | None = None
+    """The words that the record's text is made of, where it is given as a list of them."""
 
 
 @dataclass
@@ -78,9 +80,9 @@ class TextReader:
             for column in (text_column, *required, *([self.document_column] if self.document_column else [])):
                 if column not in record:
                     raise DataError(f"{where} has no column {column!r}; its columns are: {', '.join(map(str, record))}")
-            text = record[text_column]
-            if isinstance(text, list | np.ndarray) and all(isinstance(word, str) for word in text):
-                text = " ".join(text)
+            given = record[text_column]
+            words = _words(given)
+            text = given if words is None else " ".join(words)
             if not isinstance(text, str):
                 raise DataError(f"{where}: the column {text_column!r} holds {text!r}, not a text; name the text column")
             skipped = _header_length(record, where)
@@ -90,7 +92,12 @@ class TextReader:
             document = document or f"text {hashlib.sha256(coded).hexdigest()[:12]}"
             self.count += 1
             self._digest.update(b"%b\x1f%b\x1e" % (_coded(document, where), coded))
-            yield LabelledText(text, record, document, where, skipped)
+            yield LabelledText(text, record, document, where, skipped, words)
+
+
+def _words(given: Any) -> list[str] | None:
+    listed = isinstance(given, list | np.ndarray) and all(isinstance(word, str) for word in given)
+    return list(given) if listed else None
 
 
 def _is_named(document: Any) -> bool:

@@ -22,9 +22,10 @@ from pylatexenc.latexwalker import (
     LatexSpecialsNode,
     LatexToken,
     LatexWalker,
+    LatexWalkerParseError,
     get_default_latex_context_db,
 )
-from pylatexenc.macrospec import MacroSpec, MacroStandardArgsParser, SpecialsSpec
+from pylatexenc.macrospec import MacroSpec, MacroStandardArgsParser, SpecialsSpec, VerbatimArgsParser
 
 from sparseprobe.errors import DataError
 
@@ -88,6 +89,16 @@ class _WordWalker(LatexWalker):  # type: ignore[misc]  # pylatexenc has no types
         if environments and (words := WORDS.match(self.s, pos)):
             return LatexToken(tok="char", arg=words[0], pos=pos, len=len(words[0]), pre_space="")
         return super().get_token(pos, include_brace_chars=include_brace_chars, environments=environments, **options)
+
+
+class _VerbArgument(VerbatimArgsParser):  # type: ignore[misc]
+    r"""Reads the argument of `\verb`; a text that ends before it is broken text like any other, which is tolerated."""
+
+    def parse_args(self, w: LatexWalker, pos: int, parsing_state: Any = None) -> Any:
+        """The argument at `pos`; LatexWalkerParseError, as for one that does not end, where the text is over."""
+        if pos >= len(w.s):
+            raise LatexWalkerParseError(r"\verb without an argument", s=w.s, pos=pos)
+        return super().parse_args(w, pos, parsing_state)
 
 
 class _Marker:
@@ -180,6 +191,7 @@ def _context() -> Any:
             MacroSpec("cfrac", MacroStandardArgsParser("[{{")),
             *(MacroSpec(name, MacroStandardArgsParser("*[[{")) for name in CITATIONS),
             *(MacroSpec(name, MacroStandardArgsParser("[{")) for name in ("title", "author")),
+            MacroSpec("verb", _VerbArgument("verb-macro")),
         ],
         specials=[SpecialsSpec(sign, args_parser=MacroStandardArgsParser("{")) for sign in "_^"],
         prepend=True,

@@ -173,6 +173,14 @@ class ProbingDataset:
                 digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
 
+    def spans_hash(self) -> str:
+        """SHA-256 (hexadecimal) of what activations depend on: the token ids, and where the examples stand in them."""
+        digest = hashlib.sha256()
+        spans = (self.examples[name].to_numpy(np.int64) for name in ("sequence", "start", "stop"))
+        for values in (self.sequences.tokens, self.sequences.offsets, *spans):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
+
     def save(self, folder: str | PathLike[str]) -> None:
         """Write a folder of Parquet and JSON files under a temporary name, then rename it; see `dataset_folder`.
 

@@ -6,7 +6,8 @@
     *.txt, other  (.gz|.zst)    one text, whatever its ending: {"text": ...}
     *.parquet                rows
     a folder of `Dataset.save_to_disk`    Hugging Face rows (extra `hf-datasets`)
-    a folder of folders      a folder per label, a text or source file per record: {"text", "label", "document"}
+    a folder of folders      a folder per label, a text or source file per record: {"text", "label", "document"};
+                             a README or LICENSE beside them is left out
     a folder of files        all of them, in the order of their names
 
 Tables in memory (a DataFrame, or any iterable of dictionaries) are taken as they are; a list of sources is read as
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 PARQUET_ROWS = 4096
 COMPRESSION = {".gz": "gzip", ".zst": "zstd"}
 LINES, TABLES = (".jsonl", ".json"), (".csv", ".tsv")
+NO_TEXT = (".jsonl", ".parquet")
+"""Endings of files that hold many records, and are never the text of one."""
+ABOUT = ("readme", "license", "licence")
+"""How the name of a file about a folder begins."""
 
 
 def read_records(source: Source) -> Iterator[tuple[str, Record]]:
@@ -86,11 +91,10 @@ def _name(source: Source) -> str:
 
 
 def _read_path(path: Path) -> Iterator[tuple[str, Record]]:
+    _require_path(path)
     if path.is_dir():
         yield from _read_folder(path)
         return
-    if not path.is_file():
-        raise DataError(f"there is no file or folder {path}; check the path")
     if path.suffix == ".parquet":
         yield from _read_parquet(path)
         return
@@ -104,6 +108,21 @@ def _read_path(path: Path) -> Iterator[tuple[str, Record]]:
             text = stream.read()
             if text.strip():
                 yield str(path), {"text": text, "document": path.name}
+
+
+def _require_path(path: Path) -> None:
+    """Raise DataError unless there is a file or folder; what cannot be a path is likely a text given in its place."""
+    try:
+        path.stat()
+        found = path.is_file() or path.is_dir()
+    except (FileNotFoundError, NotADirectoryError):
+        found = False
+    except PermissionError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{str(path)[:40]!r} is no path; give texts as records: [{{'text': ...}}]") from error
+    if not found:
+        raise DataError(f"there is no file or folder {path}; check the path")
 
 
 def _ending(path: Path) -> str:
@@ -187,15 +206,33 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, Record]]:
         yield from _read_hugging_face(folder)
         return
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    labels = [entry for entry in entries if entry.is_dir()]
-    if not labels:
-        for path in entries:
-            yield from _read_path(path)
-    for label in labels:
-        for path in sorted(path for path in label.rglob("*") if path.is_file() and not path.name.startswith(".")):
-            with _opened(path) as stream:
-                text = stream.read()
-            yield str(path), {"text": text, "label": label.name, "document": path.relative_to(folder).as_posix()}
+    files = [entry for entry in entries if not entry.is_dir()]
+    below = [(label, path) for label in entries if label.is_dir() for path in _files_below(label)]
+    if below:
+        _require_folder_per_label(folder, files, [path for _, path in below])
+        files = []
+    for path in files:
+        yield from _read_path(path)
+    for label, path in below:
+        with _opened(path) as stream:
+            text = stream.read()
+        yield str(path), {"text": text, "label": label.name, "document": path.relative_to(folder).as_posix()}
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def _require_folder_per_label(folder: Path, beside: list[Path], below: list[Path]) -> None:
+    """Raise DataError for files beside the folders of the labels, and for files below them that are not one text."""
+    for path in beside:
+        if not path.name.lower().startswith(ABOUT):
+            raise DataError(
+                f"{folder} holds both folders and files, as {path.name}; give one or the other as the source"
+            )
+    for path in below:
+        if _ending(path) in NO_TEXT:
+            raise DataError(f"{path} is not one text, as files in a folder per label are; give it as the source itself")
 
 
 def _read_hugging_face(folder: Path) -> Iterator[tuple[str, Record]]:

@@ -78,6 +78,14 @@ def class_counts(codes: NDArray[np.int64], n_groups: int, labels: NDArray[np.int
     return np.hstack(counts) if counts else np.zeros((n_groups, 0), dtype=np.int64)
 
 
+def labelled_groups(codes: NDArray[np.int64], n_groups: int, targets: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Whether each group has a number for each target, 1 or 0, (n_groups, n_features)."""
+    held = np.zeros((n_groups, targets.shape[1]), dtype=np.int64)
+    for column, values in enumerate(targets.T):
+        held[codes[np.isfinite(values)], column] = 1
+    return held
+
+
 def scarce_classes(counts: NDArray[np.int64], features: Sequence[str], n_parts: int) -> dict[str, str]:
     """Features of which a class is in too few groups to be in every part, each with a sentence that says so."""
     reasons = {}
@@ -92,12 +100,22 @@ def scarce_classes(counts: NDArray[np.int64], features: Sequence[str], n_parts: 
     return reasons
 
 
+def scarce_targets(held: NDArray[np.int64], features: Sequence[str], n_parts: int) -> dict[str, str]:
+    """Targets that too few groups have a number for to be in every part, each with a sentence that says so."""
+    return {
+        feature: f"{feature} has numbers in only {n} documents; a target must be in at least {n_parts} documents to "
+        "be split"
+        for feature, n in zip(features, held.sum(axis=0).tolist(), strict=True)
+        if n < n_parts
+    }
+
+
 def split_groups(
     counts: NDArray[np.int64], names: Sequence[str], *, shares: Mapping[str, float] = GROUP_SHARES, seed: int = 0
 ) -> NDArray[np.int64]:
     """The part (an index into `shares`) of each group, (n_groups,), from the examples of each class in it.
 
-    `counts` (n_groups, n_classes) as `class_counts` gives them; `names` identify the groups.
+    `counts` (n_groups, n_classes) as `class_counts` gives them, or `labelled_groups`; `names` identify the groups.
     """
     share = _checked(shares)
     weighed = np.column_stack([counts, np.maximum(counts.sum(axis=1), 1)])

@@ -1,7 +1,8 @@
 """What a sweep is to be compared with, as rows of one table: is it these labels, these neurons, this basis?
 
     neurons           the sweep itself
-    permuted_labels   the same procedure on labels permuted over groups: what would noise give?
+    permuted_labels   the same procedure on labels permuted over groups, scored with the class shares of the real ones:
+                      what would noise give?
     random_neurons    k neurons drawn at random: is the choice worth anything?
     gaussian_basis    the same procedure after a random Gaussian d x d map: is the neuron basis special?
     orthonormal       k random orthonormal directions, round(16 / sqrt(k)) trials
@@ -115,7 +116,7 @@ def _trials(
         yield 0, task, plan, ks
     elif arm == "permuted_labels":
         for trial in range(trials):
-            permuted = replace(examples, labels=examples.control(task.layer, trial))
+            permuted = replace(examples, labels=examples.control(task.layer, trial), real=examples.labels)
             yield trial, replace(task, examples=permuted), plan, ks
     elif arm == "random_neurons":
         for trial in range(trials):

@@ -7,7 +7,7 @@ is asked for one layer or for all, so that a run can do one layer after another 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from sparseprobe.errors import InputError, UnknownNameError
@@ -104,6 +104,24 @@ def refuse_selection(name: str, selection: str, *, preset: str = "default") -> N
         selection_named(selection, preset=preset)
     elif selection not in REGRESSION_SELECTIONS:
         raise UnknownNameError(f"selection of the experiment {name!r}:", selection, REGRESSION_SELECTIONS)
+
+
+def refuse_unused(name: str, asked: Asked) -> None:
+    """See that an experiment asked for by itself has a use for everything that is said to it.
+
+    >>> refuse_unused("dense", Asked(k=[2]))
+    Traceback (most recent call last):
+        ...
+    sparseprobe.errors.InputError: the experiment 'dense' takes no k: leave it away
+    """
+    plain, takes = Asked(), experiment_named(name).takes
+    unused = [
+        field.name
+        for field in fields(Asked)
+        if field.name not in takes and getattr(asked, field.name) != getattr(plain, field.name)
+    ]
+    if unused:
+        raise InputError(f"the experiment {name!r} takes no {' and no '.join(unused)}: leave it away")
 
 
 def usual_experiments(data: ProbingDataset) -> tuple[str, ...]:

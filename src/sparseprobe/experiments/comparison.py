@@ -111,14 +111,15 @@ def compare_on_planted(
     settings: Sequence[PlantedSetting],
     *,
     selections: Selections = PAPER_SELECTIONS,
-    k: Sequence[int] | None = None,
+    k: Sequence[int] | int | None = None,
     trials: int = 1,
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """A row for each setting, trial, selection and k (by default the number of planted neurons); schema `PLANTED`.
 
-    70 % of the examples are for training. Raises `InputError` where no settings or no trials are asked for.
+    70 % of the examples are for training. Raises `InputError` where no settings or no trials are asked for, and for a k
+    that is no whole number from 1 to the number of neurons.
 
     >>> table = compare_on_planted([PlantedSetting(300, 40, 2, shift=6.0)], selections=["mean_difference", "l1"])
     >>> table[["selection", "share"]].values.tolist()
@@ -127,16 +128,15 @@ def compare_on_planted(
     if not settings:
         raise InputError("give at least one PlantedSetting, such as PlantedSetting(n=1000, d=400, informative=4)")
     _require_some(selections)
-    if k is not None and not len(k):
-        raise InputError("k names no number of neurons: give a list such as [1, 2, 4], or None")
     if trials < 1:
         raise InputError(f"trials must be at least 1, got {trials}")
+    sizes = [[one.informative] if k is None else checked_ks(k, {0: one.d}, PAPER_K)[0] for one in settings]
     rows: list[dict[str, Any]] = []
     total = len(settings) * trials
     with threadpool_limits(limits=1), progress.task("planted", total=total, unit="problems") as step:
-        for setting in settings:
+        for setting, ks in zip(settings, sizes, strict=True):
             for trial in range(trials):
-                rows += _planted_rows(setting, trial, selections, k, seed)
+                rows += _planted_rows(setting, trial, selections, ks, seed)
                 step(1)
     table = pd.DataFrame(rows)[[column.name for column in PLANTED]]
     return check_table(table.astype({column.name: column.dtype for column in PLANTED}), PLANTED)
@@ -148,14 +148,13 @@ def _require_some(selections: Selections) -> None:
 
 
 def _planted_rows(
-    setting: PlantedSetting, trial: int, selections: Selections, k: Sequence[int] | None, seed: int
+    setting: PlantedSetting, trial: int, selections: Selections, ks: list[int], seed: int
 ) -> list[dict[str, Any]]:
     key = int(generator(seed, "comparison", *asdict(setting).values(), trial).integers(2**31))
     planted = planted_problem(**asdict(setting), seed=key)
     order = generator(key, "split").permutation(setting.n)
     train, test = order[: round(0.7 * setting.n)], order[round(0.7 * setting.n) :]
     problem = Problem.of(planted.X[train], planted.y[train], seed=key)
-    ks = [setting.informative] if k is None else sorted(k)
     rows = []
     for selection in selections:
         plan = Plan(selection_named(selection))

@@ -13,7 +13,7 @@ import numpy as np
 
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.control_labels import permuted_over_groups
+from sparseprobe.probes.control_labels import class_share_weights, permuted_over_groups
 from sparseprobe.probes.group_bootstrap import GroupBootstrap
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.selection.registry import PRESETS
@@ -39,6 +39,8 @@ class Examples:
     parts: NDArray[Any]
     """(n,) train, validation or test."""
     seed: int
+    real: NDArray[np.int8] | None = None
+    """(n, n_features) the labels that `labels` are a permutation of; None where they are the real ones themselves."""
 
     @classmethod
     def of(cls, data: ProbingDataset, features: Iterable[str] | None, *, seed: int, preset: str) -> Examples:
@@ -79,7 +81,9 @@ class Examples:
         return np.flatnonzero((self.parts == part) & (self.labels[:, feature] >= 0))
 
     def control(self, layer: int, trial: int = 0) -> NDArray[np.int8]:
-        """(n, n_features) the labels permuted over groups within each part, anew for each feature, layer and trial."""
+        """(n, n_features) the labels permuted over groups, anew for each feature, layer and trial: within each part,
+        or, where groups lie in several parts, over whole groups.
+        """
         permuted = self.labels.copy()
         for feature, name in enumerate(self.features):
             rows = np.flatnonzero(self.labels[:, feature] >= 0)
@@ -136,6 +140,13 @@ class LayerTask:
         positive: NDArray[np.bool_] = self.labels[rows, feature + control * self.n_features] == 1
         return positive
 
+    def score_weights(self, feature: int, rows: NDArray[np.int64], *, control: bool) -> NDArray[np.float64] | None:
+        """(n,) what some examples weigh in scores, so that permuted labels have the class shares of the real ones; None
+        where all weigh the same.
+        """
+        real = self.examples.labels if self.examples.real is None else self.examples.real
+        return class_share_weights(self.positive(feature, rows, control=control), real[rows, feature] == 1)
+
 
 def finite_layer(acts: Activations, layer: int) -> NDArray[np.float32]:
     """(n, d) the activations of a layer; raises `InputError` for values that are not finite."""
@@ -155,6 +166,12 @@ def chosen_layers(acts: Activations, data: ProbingDataset, layers: Iterable[int]
     n = len(data.examples)
     if acts.n_examples != n:
         raise InputError(f"{acts.n_examples} rows of activations for {n} examples: extract them from this dataset")
+    read = acts.manifest.get("settings", {})
+    if read.get("spans_hash", own := data.spans_hash()) != own:
+        raise InputError(
+            f"the activations are those of other texts or spans ({read['dataset']}) than the dataset's ({data.name}): "
+            "extract them from this dataset"
+        )
     named = [layers] if isinstance(layers, int | np.integer) else layers
     chosen = list(acts.layers) if named is None else list(dict.fromkeys(named))
     if not chosen:

@@ -56,22 +56,30 @@ class Cell:
         """(n,) scores of the labelled examples of a part."""
         return probe.decision(self.task.X, self.task.examples.rows(self.feature, part))
 
+    def weights(self, part: str, *, control: bool = False) -> np.ndarray | None:
+        """(n,) what the labelled examples of a part weigh in scores: permuted labels are given the class shares of the
+        real ones; None where all weigh the same.
+        """
+        rows = self.task.examples.rows(self.feature, part)
+        return self.task.score_weights(self.feature, rows, control=control)
+
     def row(self, probe: SupportProbe) -> dict[str, Any]:
         """What a table says of a probe, but for its control, where it stands and how long it took."""
-        truth, decision = self.truth("test"), self.decision(probe, "test")
-        low, high = self.bootstrap.intervals(truth, decision)
+        truth, decision, weights = self.truth("test"), self.decision(probe, "test"), self.weights("test")
+        low, high = self.bootstrap.intervals(truth, decision, weights=weights)
+        found = scores(truth, decision, weights=weights, names=REPORTED)
         return {
             "feature": self.task.examples.features[self.feature],
             "layer": self.task.layer,
             "k": len(probe.support),
             "n_train": len(self.task.examples.rows(self.feature, "train")),
             "n_test": len(truth),
-            "n_positive": int(truth.sum()),
+            "n_positive": round(float(truth.sum() if weights is None else weights[truth].sum())),
             "support": probe.support.tolist(),
             "coef": probe.coef.tolist(),
             "intercept": probe.intercept,
             "f1_validation": self.validation_f1(probe),
-            **{name: float(value) for name, value in scores(truth, decision, names=REPORTED).items()},
+            **{name: float(value) for name, value in found.items()},
             "f1_low": float(low),
             "f1_high": float(high),
             "converged": probe.converged,
@@ -79,15 +87,18 @@ class Cell:
 
     def control_f1(self, probe: SupportProbe) -> float:
         """Test F1 on the permuted labels, of a probe that was fitted on permuted labels."""
-        truth, decision = self.truth("test", control=True), self.decision(probe, "test")
-        return float(scores(truth, decision, names=("f1",))["f1"])
+        return self._f1(probe, "test", control=True)
 
     def validation_f1(self, probe: SupportProbe, *, control: bool = False) -> float:
         """NaN where there are no validation examples, or none of a class."""
         truth = self.truth("validation", control=control)
         if truth.all() or not truth.any():
             return np.nan
-        return float(scores(truth, self.decision(probe, "validation"), names=("f1",))["f1"])
+        return self._f1(probe, "validation", control=control)
+
+    def _f1(self, probe: SupportProbe, part: str, *, control: bool) -> float:
+        truth, weights = self.truth(part, control=control), self.weights(part, control=control)
+        return float(scores(truth, self.decision(probe, part), weights=weights, names=("f1",))["f1"])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,10 @@ At each step the remaining neurons are filtered by their F statistic, k of them 
 single one is removed. Where the feature is spread over many neurons (redundancy), scores fall slowly; where a few carry
 it, they fall at once (paper, section 5: optimal sparse probing, k = 5, ten steps). The best single neuron does not
 depend on k, so several k go the same way down.
+
+The control of a step is the same choice and probe on permuted labels, filtered anew, among the neurons that are left to
+the real labels: it goes without the best neurons of the real labels, never without its own. So it says what noise gives
+among that step's neurons, not how a pruning of noise would go on.
 """
 
 from __future__ import annotations

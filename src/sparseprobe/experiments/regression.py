@@ -125,7 +125,7 @@ class _Target:
         return np.flatnonzero(self.parts == part)
 
     def control(self, layer: int) -> NDArray[np.float64]:
-        """The values permuted over groups within each part."""
+        """The values permuted over groups: within each part, or, where groups lie in several, over whole groups."""
         shuffled, known = self.value.copy(), np.flatnonzero(self.parts != "")
         draw = generator(self.seed, "control", self.name, layer)
         shuffled[known] = permuted_over_groups(self.value[known], self.groups[known], draw, parts=self.parts[known])

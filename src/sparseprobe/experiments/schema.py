@@ -54,7 +54,11 @@ _SCORES = (
     ),
     Column("f1_low", "float64", "Lower end of the 95 % interval of f1, from resamples of whole test groups."),
     Column("f1_high", "float64", "Upper end of that interval."),
-    Column("control_f1", "float64", "F1 that the same procedure reaches on labels permuted over groups."),
+    Column(
+        "control_f1",
+        "float64",
+        "F1 that the same procedure reaches on labels permuted over groups, at the real shares.",
+    ),
     Column("converged", "bool", "Whether the fit came as close to its minimum as was asked for."),
     Column("seconds", "float64", "Wall time of the row; work that rows share is divided evenly between them."),
 )

@@ -1,8 +1,12 @@
 """Which neurons are related to a feature beyond what looking at thousands of them explains.
 
 The statistic is the correlation of activation and label. Groups exchange their labels again and again (module
-`probes.control_labels`), and all neurons are correlated with all permutations as one matrix product. Between groups of
-different size the share of positives changes, so every permutation is standardised by itself. From that:
+`probes.control_labels`), and all neurons are correlated with all permutations as one matrix product. Only groups of
+similar size exchange theirs (their numbers of examples lie between the same powers of two): where labels go with the
+length of documents, exchanges between long and short ones would make neurons without information look significant.
+Long documents that all have one label keep it, which costs power; where all groups of every size do, each p is 1.
+Between groups that differ in size the share of positives changes, so every permutation is standardised by itself. From
+that:
 
     p          of each neuron: the share of permutations with as large a |correlation|
     p_family   the share of permutations in which the largest |correlation| of all neurons of all layers is as large:
@@ -26,7 +30,7 @@ from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
 from sparseprobe.experiments.schema import SIGNIFICANCE, check_table
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.control_labels import GroupLayout
+from sparseprobe.probes.control_labels import GroupLayout, size_strata
 from sparseprobe.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -171,7 +175,9 @@ _SLACK = 1e-6  # of float32 products: a permutation that is the labels themselve
 
 @dataclass(frozen=True, eq=False)
 class _Shuffle:
-    """The labels of a feature on a part, real (first) and permuted, each row standardised."""
+    """The labels of a feature on a part, real (first) and permuted over groups of similar size, each row
+    standardised.
+    """
 
     rows: NDArray[np.int64]
     labels: NDArray[np.float32]
@@ -186,7 +192,7 @@ class _Shuffle:
         real, groups, name = examples.labels[rows, feature], examples.groups[rows], examples.features[feature]
         if len(np.unique(real)) < 2:
             raise InputError(f"feature {name!r} has labels of one class among its {part} examples")
-        layout = GroupLayout.of(groups)
+        layout = GroupLayout.of(groups, parts=size_strata(groups))
         draws = [
             layout.permuted(real, generator(examples.seed, "significance", name, number))
             for number in range(permutations)

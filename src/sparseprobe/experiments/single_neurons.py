@@ -2,8 +2,9 @@
 
 The paper tries the 30 neurons that a ranking puts first; here all are fitted (module `solvers.one_column`), ranked by
 F1 on validation examples, and the best are kept and scored on test. The control is the same search on labels permuted
-over groups: the test F1 of the neuron that did best on the control's validation labels. A best of thousands is lucky on
-the examples that it was chosen by; that is why test scores, which did not choose, are the ones to report.
+over groups: the test F1 of the neuron that did best on the control's validation labels, both with the class shares of
+the real labels. A best of thousands is lucky on the examples that it was chosen by; that is why test scores, which did
+not choose, are the ones to report.
 
 Without validation examples (the paper's single split) neurons are ranked by F1 on training examples. Ties go to the
 larger scaled difference of means, then to the lower number.
@@ -145,7 +146,7 @@ def _search(task: LayerTask, feature: int, fits: OneColumnFits, *, control: bool
         rows = task.examples.rows(feature, "train")
         truth = task.positive(feature, rows, control=control)
     said = task.X[rows] * coef.astype(np.float32) + intercept.astype(np.float32) > 0
-    choosing_f1 = Confusion.of(truth, said).f1()
+    choosing_f1 = Confusion.of(truth, said, task.score_weights(feature, rows, control=control)).f1()
     ranking = best_first(choosing_f1, np.abs(problem.mean_difference))
     return _Search(coef, intercept, fits.converged[column], choosing_f1, ranking)
 
@@ -164,6 +165,7 @@ def _feature_rows(
     control = _search(task, feature, fits, control=True)
     control_truth = task.positive(feature, test, control=True)
     control_decision = control.decision(task, test, control.ranking[:1])[:, 0]
+    weights = task.score_weights(feature, test, control=True)
     upwards = search.coef[kept] > 0
     thresholds, _ = best_thresholds(task.X[np.ix_(train, kept)], task.positive(feature, train, control=False), upwards)
     beyond = np.where(upwards, task.X[np.ix_(test, kept)] > thresholds, task.X[np.ix_(test, kept)] < thresholds)
@@ -181,7 +183,7 @@ def _feature_rows(
         **scores(truth, decision, names=REPORTED),
         "f1_low": low,
         "f1_high": high,
-        "control_f1": float(scores(control_truth, control_decision, names=("f1",))["f1"]),
+        "control_f1": float(scores(control_truth, control_decision, weights=weights, names=("f1",))["f1"]),
         "converged": search.converged[kept],
         "mean_difference": task.problem(feature, control=False).mean_difference[kept]
         / task.training.scale[feature, kept],

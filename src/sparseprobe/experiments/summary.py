@@ -24,9 +24,10 @@ def best_neurons(
 
     `neurons` is what `single_neurons` gave; with `sweep`'s table the columns of `ks` give the F1 of the best layer for
     each k (NaN where it was not probed). Neurons of one score are told apart by how far they part the classes: the
-    difference of the mean log odds on training examples, which has no unit. `choose_by="f1"` chooses by test scores, as
-    the paper does: only for tables of its single split, where no validation score exists. Raises `InputError` where
-    there is nothing to choose by.
+    difference of the mean log odds on training examples, which has no unit. That is all there is to go by for a feature
+    whose validation part has one class; its `f1 (k=...)` are NaN. `choose_by="f1"` chooses by test scores, as the paper
+    does: only for tables of its single split, where no validation score exists. Raises `InputError` where there is
+    nothing to choose by.
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
@@ -42,7 +43,8 @@ def best_neurons(
     if sweep is None:
         return shown
     by_k = _best(sweep[sweep["k"].isin(ks)], ["collection", "feature", "k"], [choose_by])
-    wide = by_k.pivot_table(index=["collection", "feature"], columns="k", values="f1", observed=True)
+    chosen = by_k.dropna(subset=choose_by)
+    wide = chosen.pivot_table(index=["collection", "feature"], columns="k", values="f1", observed=True)
     wide.columns = [f"f1 (k={k})" for k in wide.columns]
     return shown.merge(wide.reset_index(), on=["collection", "feature"], how="left")
 
@@ -53,8 +55,9 @@ def candidate_neurons(
     """The few neurons of each feature that are worth a closer look: rows of `single_neurons`' table.
 
     Of the neurons that fire on the feature (mean difference above 0) and whose `choose_by` is `within` reach of the
-    best, those `n` with the largest mean difference: F1 alone cannot tell perfect neurons from each other. Raises
-    `InputError` where there are no such scores (of validation in the paper's split).
+    best, those `n` with the largest mean difference: F1 alone cannot tell perfect neurons from each other. A feature
+    that alone has no such score, since its validation part has one class, is left to the mean difference, which is of
+    training examples. Raises `InputError` where no feature has one (of validation in the paper's split).
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
@@ -67,7 +70,7 @@ def candidate_neurons(
     firing = neurons[neurons["mean_difference"] > 0]
     keys = ["collection", "feature"]
     best = firing.groupby(keys, observed=True)[choose_by].transform("max")
-    near = firing[firing[choose_by] >= best - within]
+    near = firing[(firing[choose_by] >= best - within) | best.isna()]
     ordered = near.sort_values("mean_difference", ascending=False, kind="stable")
     few = ordered.groupby(keys, observed=True).head(n)
     order = {feature: place for place, feature in enumerate(neurons["feature"].drop_duplicates())}

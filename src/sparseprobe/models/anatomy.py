@@ -7,9 +7,11 @@ Every block is run on five hidden states, once as they are and once with the fir
 - **the MLP's output projection** is, among the other linear maps to the residual stream, the widest one, called last.
 - **the MLP's input projections** map the residual stream to that width, or to twice that width where gate and up are
   fused. Of two, the linear one ("up") is the one whose output times -2 makes every neuron -2 times as large.
+- **the MLP's own norm**, where it has one, is given what the output projection gave; how many times its output is added
+  to the residual stream is read off by adding something to it.
 
 The method is ours. It needs no tolerance for attention, since a row of a matrix product depends on no other row. Cost:
-two to six runs of each kind of block over five positions; most models have one kind.
+four to eight runs of each kind of block over five positions; most models have one kind.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ def find_layer(block: nn.Module, call: BlockCall) -> Layer:
         raise UnsupportedModelError(_no_mlp(block, "no linear map outside attention leads to the residual stream"))
     mlp_out = max(outs, key=lambda name: (mlp[name][0], before[name].order))
     d_mlp = mlp[mlp_out][0]
+    norm = _own_norm(block, before, mlp_out, in_attention)
     layer = Layer(
         index=0,
         block="",
@@ -91,6 +94,8 @@ def find_layer(block: nn.Module, call: BlockCall) -> Layer:
         d_model=d_model,
         d_mlp=d_mlp,
         d_attention=linear[heads[0]][0] if len(heads) == 1 else 0,
+        mlp_norm=norm,
+        mlp_factor=_times_added(block, call, norm or mlp_out),
     )
     ins = [name for name in mlp if name != mlp_out and before[name].order < before[mlp_out].order]
     ins = sorted((name for name in ins if mlp[name][0] == d_model), key=lambda name: before[name].order)
@@ -174,6 +179,46 @@ def _rows(values: tuple[Any, ...] | list[Any]) -> Tensor | None:
 
 def _mixes(before: _Seen, after: _Seen) -> bool:
     return torch.equal(before.given, after.given) and not torch.equal(before.gave, after.gave)
+
+
+# ---------------------------------------------------------------- the way to the residual stream
+
+
+def _own_norm(
+    block: nn.Module, seen: Mapping[str, _Seen], mlp_out: str, in_attention: Callable[[str], bool]
+) -> str | None:
+    """The module that does something to the MLP's output before it is added to anything."""
+    written = seen[mlp_out]
+    for name, one in seen.items():
+        if one.order < written.order or in_attention(name) or list(block.get_submodule(name).children()):
+            continue
+        if torch.equal(one.given, written.gave) and not torch.equal(one.gave, one.given):
+            return name
+    return None
+
+
+def _times_added(block: nn.Module, call: BlockCall, name: str) -> float | None:
+    """The c for which the block gives c * d more when the output of a submodule is larger by d; None if there is none.
+
+    d is of the size of the block's output, so the rounding of that output is all that c can be off by.
+    """
+    plain = _output(block, call, call.hidden)
+    size = float(plain.abs().max()) or 1.0
+    more = size * torch.cos(torch.arange(plain.numel(), device=plain.device)).reshape(plain.shape).to(plain.dtype)
+
+    def add(_: nn.Module, __: tuple[Any, ...], output: Tensor) -> Tensor:
+        return output + more.reshape(output.shape).to(output)
+
+    handle = block.get_submodule(name).register_forward_hook(add)
+    try:
+        change = (_output(block, call, call.hidden) - plain).double()
+    finally:
+        handle.remove()
+    step, rounding = more.double(), 4 * torch.finfo(plain.dtype).eps
+    factor = float((change * step).sum() / step.square().sum())
+    if (change - factor * step).abs().max() > rounding * (1 + abs(factor)) * size:
+        return None
+    return 1.0 if abs(factor - 1) <= rounding else factor
 
 
 # ---------------------------------------------------------------- gates and experts

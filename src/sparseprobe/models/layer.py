@@ -47,6 +47,10 @@ class Layer:
     """Width of the heads' outputs together; 0 without attention."""
     gate_is_first: bool = True
     """In a fused gated projection: whether its first d_mlp outputs are the gate."""
+    mlp_norm: str | None = None
+    """The norm that the MLP's output goes through before it joins the residual stream (Gemma 2, OLMo 2), else None."""
+    mlp_factor: float | None = 1.0
+    """How many times it is added there (Granite); None where it is not just added, as where the sum is normalised."""
 
     @property
     def gated(self) -> bool:
@@ -81,6 +85,7 @@ class Layer:
             mlp_in=below(self.mlp_in),
             mlp_gate=None if self.mlp_gate is None else below(self.mlp_gate),
             attention_out=None if self.attention_out is None else below(self.attention_out),
+            mlp_norm=None if self.mlp_norm is None else below(self.mlp_norm),
         )
 
     def _half(self, *, first: bool) -> slice:

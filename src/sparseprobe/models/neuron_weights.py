@@ -1,8 +1,9 @@
 """Weights of a layer's neurons, one row a neuron, whatever the layout of the checkpoint.
 
-Neuron j of a plain MLP is  sigma(W_in[j] . x + b_in[j])  and adds  a_j W_out[j]  to the residual stream; of a gated one
-sigma(W_gate[j] . x + b_gate[j]) * (W_in[j] . x + b_in[j]). x is the normalised residual stream. All are views of the
-model's own weights: an in-place change changes the model.
+Neuron j of a plain MLP is  a_j = sigma(W_in[j] . x + b_in[j])  and adds  a_j W_out[j]  to the MLP's output; of a gated
+one sigma(W_gate[j] . x + b_gate[j]) * (W_in[j] . x + b_in[j]). x is the normalised residual stream. What the MLP gives
+joins the residual stream as it is, but in models where it is scaled or goes through a norm of its own first (see
+`Layer`). All are views of the model's own weights: an in-place change changes the model.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class NeuronWeights:
     b_in: Tensor | None
     """(d_mlp,), None where the model has no such bias."""
     W_out: Tensor
-    """(d_mlp, d_model), what one unit of each neuron adds to the residual stream."""
+    """(d_mlp, d_model), what one unit of each neuron adds to the MLP's output."""
     b_out: Tensor | None
     """(d_model,), added once."""
     W_gate: Tensor | None = None

@@ -77,7 +77,7 @@ def ablate(
     """
     asked = parse_value(value)
     sets = _with_all(neuron_sets(neurons, model), neurons, together)
-    text = split_text(data, splits, "the ablation")
+    text = split_text(data, splits, "the ablation").subset()  # a sequence without an example is of no document
     names = measured_features(data, features, splits)
     if controls < 0 or resamples < 1:
         raise InputError(f"controls={controls}, resamples={resamples}: give 0 or more controls, 1 or more resamples")

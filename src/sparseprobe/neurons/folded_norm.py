@@ -1,4 +1,7 @@
-"""What the normalisation before the unembedding does once its scale is held fixed: a linear map, found by behaviour.
+"""What a normalisation does once its scale is held fixed: a linear map, found by behaviour.
+
+Two stand on a neuron's way to the logits: the one before the unembedding, and in some models one that the MLP's output
+goes through before it joins the residual stream (Gemma 2 and 3, OLMo 2).
 
     LayerNorm  N(x) = gain * (x - mean(x)) / s(x) + bias       RMSNorm  N(x) = gain * x / s(x)
 
@@ -21,7 +24,7 @@ from sparseprobe.errors import UnsupportedModelError
 from sparseprobe.neurons.text_stream import BATCH_TOKENS, stream_text
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from sparseprobe.datasets import ProbingDataset
     from sparseprobe.models import LanguageModel
@@ -32,7 +35,7 @@ LONG = 1e6
 
 @dataclass(frozen=True, eq=False)
 class FoldedNorm:
-    """The linear part of the final norm."""
+    """The linear part of a norm."""
 
     gain: Tensor
     """(d_model,) float64."""
@@ -60,10 +63,27 @@ def folded_norm(model: LanguageModel) -> FoldedNorm:
     >>> norm.centred, norm.gain.shape
     (True, torch.Size([56]))
     """
-    d_model = model.d_model
-    if model.final_norm is None:
+    return _linear_part(model.final_norm, model.d_model, f"the final norm of {model.name}")
+
+
+def folded_mlp_norm(model: LanguageModel, layer: int) -> FoldedNorm:
+    """The linear part of the norm that the output of a layer's MLP goes through by itself; the identity without one.
+
+    Raises `UnsupportedModelError` if it is neither a LayerNorm nor an RMSNorm by what it does.
+
+    >>> from sparseprobe.neurons.planted_language import planted_model
+    >>> bool((folded_mlp_norm(planted_model(), 0).gain == 1).all())
+    True
+    """
+    name = model.layers[layer].mlp_norm
+    module = None if name is None else model.module.get_submodule(name)
+    return _linear_part(module, model.d_model, f"the norm of the MLP's output in layer {layer} of {model.name}")
+
+
+def _linear_part(module: nn.Module | None, d_model: int, what: str) -> FoldedNorm:
+    if module is None:
         return FoldedNorm(torch.ones(d_model, dtype=torch.float64), centred=False)
-    norm = copy.deepcopy(model.final_norm).to("cpu", torch.float64)
+    norm = copy.deepcopy(module).to("cpu", torch.float64)
     pattern = _unit_pattern(d_model)
     level = torch.ones(d_model, dtype=torch.float64)
     with torch.inference_mode():
@@ -76,8 +96,7 @@ def folded_norm(model: LanguageModel) -> FoldedNorm:
         if torch.allclose(lifted.to(value), value, rtol=1e-4, atol=1e-4):
             return FoldedNorm(gain, centred)
     raise UnsupportedModelError(
-        f"the final norm of {model.name} ({type(model.final_norm).__name__}) is neither a LayerNorm nor an RMSNorm, so "
-        "its scale cannot be frozen"
+        f"{what} ({type(module).__name__}) is neither a LayerNorm nor an RMSNorm, so its scale cannot be frozen"
     )
 
 

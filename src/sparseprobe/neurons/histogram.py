@@ -55,8 +55,6 @@ def quantiles(
     for row, bins in enumerate(counts):
         cumulated = np.concatenate([[0], np.cumsum(bins)])
         edges = np.clip(EDGES, low[row], high[row])
-        filled = np.flatnonzero(bins)
-        at = np.concatenate([cumulated[filled], cumulated[-1:]])
-        values = np.concatenate([edges[filled], edges[filled[-1:] + 1]])
-        found[row] = np.interp(shares * cumulated[-1], at, values)
+        sides = np.flatnonzero(bins)[:, None] + (0, 1)  # of every bin that holds something
+        found[row] = np.interp(shares * cumulated[-1], cumulated[sides].ravel(), edges[sides].ravel())
     return found

@@ -18,6 +18,10 @@ from sparseprobe.models import Neuron
 if TYPE_CHECKING:
     from sparseprobe.models import LanguageModel
 
+NEURON_SITES = ("mlp", "mlp_pre", "mlp_gate", "mlp_up")
+RANDOM_BASES = ("gaussian_basis", "orthonormal")
+"""Arms of the baselines whose numbers are directions."""
+
 NeuronSet = tuple[Neuron, ...]
 Neurons = str | Neuron | Iterable[str | Neuron | Iterable[str | Neuron]] | pd.DataFrame
 
@@ -67,6 +71,7 @@ def _one_set(chosen: str | Neuron | Iterable[str | Neuron]) -> NeuronSet:
 
 
 def _of_table(table: pd.DataFrame) -> Iterable[NeuronSet]:
+    _refuse_other_directions(table)
     if "neurons" in table.columns:
         return [_one_set(list(row)) for row in table["neurons"]]
     if "layer" in table.columns and "support" in table.columns:
@@ -78,3 +83,19 @@ def _of_table(table: pd.DataFrame) -> Iterable[NeuronSet]:
         f"a table with the columns {', '.join(map(str, table.columns))} names no neurons: it needs layer and neuron, "
         "layer and support, or neurons"
     )
+
+
+def _refuse_other_directions(table: pd.DataFrame) -> None:
+    """See that the numbers in a table are those of neurons, not of the residual stream or of a random basis."""
+    sites = sorted(set(table["site"]) - set(NEURON_SITES)) if "site" in table.columns else []
+    if sites:
+        raise InputError(
+            f"the table's rows are of the site {', '.join(sites)}, whose numbers are no neurons: give rows of "
+            f"{', '.join(NEURON_SITES)}"
+        )
+    bases = sorted(set(table["arm"]) & set(RANDOM_BASES)) if "arm" in table.columns else []
+    if bases:
+        raise InputError(
+            f"the table has rows of {', '.join(bases)}, whose numbers are directions of a random basis and no neurons: "
+            "leave them out"
+        )

@@ -3,7 +3,9 @@
     effect[j, v]  =  W_U[v] . gain * (W_out[j] - mean(W_out[j]))  /  s          logits of token v per unit of activation
 
 The final norm is folded in with its scale s frozen, at 1 unless given (LayerNorm; no mean is taken away for an RMSNorm;
-see `folded_norm`). Paths through later layers are left out, and so are caps on logits. The paper reads this product for
+see `folded_norm`). So is a norm that the MLP's output goes through by itself, with its scale held at 1: such effects
+compare within a layer, not between layers. Factors on the MLP's output and on the logits are in, measured on the model.
+Paths through later layers are left out, and so are caps on logits. The paper reads this product for
 its end-of-sentence neurons (section 7, case study 4). Only differences between tokens mean something. Cost:
 2 d_model n_vocabulary operations a neuron; `logit_moments` holds `EFFECT_BYTES` of the (d_mlp, n_vocabulary) matrix.
 """
@@ -19,28 +21,33 @@ import torch
 from sparseprobe.datasets.vocabulary import token_texts
 from sparseprobe.errors import InputError, UnsupportedModelError
 from sparseprobe.experiments.schema import check_table
-from sparseprobe.neurons.folded_norm import folded_norm
+from sparseprobe.neurons.folded_norm import folded_mlp_norm, folded_norm
 from sparseprobe.neurons.neuron_sets import Neurons, named_neurons
 from sparseprobe.neurons.schema import LOGIT_MOMENTS, PROMOTED, TOKEN_CLASSES, make_table
+from sparseprobe.neurons.suffix_pass import logits
 from sparseprobe.neurons.token_classes import class_masks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from sparseprobe.datasets import TokenizerRecord
-    from sparseprobe.models import LanguageModel, Neuron
+    from sparseprobe.models import LanguageModel
 
 EFFECT_BYTES = 64 * 2**20
+SMALL_LOGIT = 0.1
+SEEN_AS_ONE = 0.01
+"""A factor on logits so near to 1 is the rounding of half precision."""
 
 
 def logit_effect(model: LanguageModel, neurons: Neurons, *, scale: float = 1.0) -> NDArray[np.float64]:
     """Logits per unit of activation, (n_neurons, n_vocabulary), in the order in which the neurons are named.
 
     `scale` is the s that the final norm divides by. Raises `UnsupportedModelError` for models without an unembedding of
-    the residual stream's width, `InputError` for neurons that are not there.
+    the residual stream's width and for those that normalise the residual stream itself in every block, `InputError` for
+    neurons that are not there.
 
     >>> from sparseprobe.neurons.planted_language import LETTERS, planted_model
     >>> LETTERS[logit_effect(planted_model(), "L0.N0").argmax()]
@@ -48,7 +55,9 @@ def logit_effect(model: LanguageModel, neurons: Neurons, *, scale: float = 1.0) 
     """
     if not scale > 0:
         raise InputError(f"scale={scale!r} is no norm's scale: give a positive number")
-    return _effects(model, _output_weights(model, named_neurons(model, neurons))) / scale
+    chosen, read = named_neurons(model, neurons), _reader(model)
+    rows = [_written(model, neuron.layer, slice(neuron.index, neuron.index + 1)) for neuron in chosen]
+    return read(torch.cat(rows)) / scale
 
 
 def logit_moments(model: LanguageModel, *, layers: Sequence[int] | None = None) -> pd.DataFrame:
@@ -63,10 +72,10 @@ def logit_moments(model: LanguageModel, *, layers: Sequence[int] | None = None) 
     """
     parts = []
     block = max(1, EFFECT_BYTES // (8 * _unembedding(model).shape[0]))
+    read = _reader(model)
     for layer in range(model.n_layers) if layers is None else layers:
-        weights = model.neuron_weights(layer).W_out
-        for start in range(0, len(weights), block):
-            effects = _effects(model, weights[start : start + block])
+        for start in range(0, model.width("mlp", layer), block):
+            effects = read(_written(model, layer, slice(start, start + block)))
             neuron = np.arange(start, start + len(effects))
             parts.append(pd.DataFrame({"layer": np.int64(layer), "neuron": neuron, **_moments(effects)}))
     return check_table(pd.concat(parts, ignore_index=True), LOGIT_MOMENTS)
@@ -156,7 +165,7 @@ def input_tokens(model: LanguageModel, neurons: Neurons) -> NDArray[np.float64]:
 
 def _unembedding(model: LanguageModel) -> Tensor:
     head = model.unembedding
-    if head is None or head.weight.shape[1] != model.d_model:
+    if head is None or model.kind != "causal" or head.weight.shape[1] != model.d_model:
         raise UnsupportedModelError(
             f"{model.name} has no unembedding of its residual stream (width {model.d_model}), so its neurons have no "
             "direct effect on logits"
@@ -164,14 +173,38 @@ def _unembedding(model: LanguageModel) -> Tensor:
     return head.weight.detach()
 
 
-def _output_weights(model: LanguageModel, neurons: Sequence[Neuron]) -> Tensor:
-    return torch.stack([model.neuron_weights(neuron.layer).W_out[neuron.index] for neuron in neurons])
+def _written(model: LanguageModel, layer: int, rows: slice) -> Tensor:
+    """What a unit of some neurons of a layer adds to the residual stream, (n, d_model) float64."""
+    factor = model.layers[layer].mlp_factor
+    if factor is None:
+        raise UnsupportedModelError(
+            f"{model.name} does not just add what its MLPs give to the residual stream, so its neurons have no direct "
+            "effect on logits"
+        )
+    return factor * folded_mlp_norm(model, layer)(model.neuron_weights(layer).W_out[rows].to("cpu"))
 
 
-def _effects(model: LanguageModel, W_out: Tensor) -> NDArray[np.float64]:
-    written = folded_norm(model)(W_out.to("cpu"))
-    effects: NDArray[np.float64] = (written @ _unembedding(model).to(written).T).numpy()
-    return effects
+def _reader(model: LanguageModel) -> Callable[[Tensor], NDArray[np.float64]]:
+    """From changes (n, d_model) of the residual stream to effects (n, n_vocabulary)."""
+    norm, unembedding = folded_norm(model), _unembedding(model).to("cpu", torch.float64) * _logit_factor(model)
+
+    def read(written: Tensor) -> NDArray[np.float64]:
+        effects: NDArray[np.float64] = (norm(written) @ unembedding.T).numpy()
+        return effects
+
+    return read
+
+
+def _logit_factor(model: LanguageModel) -> float:
+    """What the model multiplies its logits by after the head (Granite, Cohere), read off logits too small for a cap."""
+    head = _unembedding(model)
+    longest = head[head.norm(dim=1).argmax()]
+    hidden = SMALL_LOGIT * longest / longest.square().sum()
+    with torch.inference_mode():
+        given, bias = logits(model, torch.stack([hidden, 0 * hidden])).double()
+        plain = (head @ hidden).double()
+    factor = float(((given - bias) * plain).sum() / plain.square().sum())
+    return 1.0 if abs(factor - 1) < SEEN_AS_ONE else factor
 
 
 def _moments(effects: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

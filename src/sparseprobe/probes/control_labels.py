@@ -7,10 +7,17 @@ group's own length. Labels that are constant in groups stay so, whatever the siz
 place in a group, as positions do, are set apart from it by the random beginning; where each example is a group this is
 a permutation of labels.
 
-It is done within each part of the split. Between groups of different size the number of positives changes, so what is
-scored on such labels must be standardised anew. A part never loses a class: a draw that leaves one out is drawn again,
-and where that does not help, since a class lives in one or two of many groups, the patterns are laid over the examples
-whole, one after the other in a random order and across the borders of groups, which uses every label once.
+It is done within each part of the split. Where a group lies in several parts (a split by example), its label can be
+read by recognising the group; so that a control can be read in the same way, whole groups then exchange patterns,
+whatever the parts.
+
+Between groups of different size the number of positives changes. Scores are given the class shares of the real labels
+back by weights (`class_share_weights`); a test exchanges patterns between groups of similar size only (`size_strata`).
+
+A part never loses a class: a draw that leaves one out is drawn again. Where that does not help, since a class lives in
+one or two of many groups, whole groups give way to exchanges within each part, and these to patterns that are laid over
+the examples of the part whole, one after the other in a random order and across the borders of groups, which uses every
+label once.
 """
 
 from __future__ import annotations
@@ -25,7 +32,7 @@ from sparseprobe.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DRAWS = 20  # before patterns are laid across borders
+_DRAWS = 20  # before classes are kept in another way
 
 
 def permuted_over_groups(
@@ -33,13 +40,66 @@ def permuted_over_groups(
 ) -> np.ndarray:
     """Labels (n,) permuted over groups (n,), within each of `parts` (n,) where given; same dtype.
 
+    Where a group lies in several parts, whole groups exchange their patterns, whatever the parts.
+
     >>> labels = np.array([1, 1, 0, 0, 0, 0, 0])
     >>> permuted_over_groups(labels, np.array(["a", "a", "b", "b", "c", "c", "c"]), np.random.default_rng(3))
     array([0, 0, 0, 0, 1, 1, 1])
     """
     if not len(labels) == len(groups) or (parts is not None and len(parts) != len(labels)):
         raise InputError(f"labels, groups and parts must match row by row, got {len(labels)} and {len(groups)} rows")
+    if parts is not None and _any_in_several_parts(groups, parts):
+        return _permuted_whatever_the_parts(labels, groups, parts, generator)
     return GroupLayout.of(groups, parts=parts).permuted(labels, generator)
+
+
+def class_share_weights(permuted: NDArray[np.bool_], real: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """Weights (n,) with which permuted labels (n,) have the class shares of the real ones (n,).
+
+    None where the shares are the same already, and where a class is missing, which no weight brings back.
+
+    >>> class_share_weights(np.array([True, False, False]), np.array([True, True, False]))
+    array([2. , 0.5, 0.5])
+    """
+    counts, wanted = np.bincount(permuted, minlength=2), np.bincount(real, minlength=2)
+    if (counts == wanted).all() or not counts.all() or not wanted.all():
+        return None
+    weights: NDArray[np.float64] = (wanted / counts)[permuted.astype(int)]
+    return weights
+
+
+def size_strata(groups: np.ndarray) -> NDArray[np.int64]:
+    """(n,) the stratum of each row: groups (n,) of similar size, between the same powers of two, are in one.
+
+    >>> size_strata(np.array(["a", "b", "b", "c", "c", "c", "d", "d", "d", "d"]))
+    array([1, 2, 2, 2, 2, 2, 3, 3, 3, 3])
+    """
+    _, member, size = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.frexp(size)[1].astype(np.int64)[member]
+
+
+def _any_in_several_parts(groups: np.ndarray, parts: np.ndarray) -> bool:
+    names, member = np.unique(groups, return_inverse=True)
+    kinds, part = np.unique(parts, return_inverse=True)
+    return len(np.unique(member * len(kinds) + part)) > len(names)
+
+
+def _permuted_whatever_the_parts(
+    labels: np.ndarray, groups: np.ndarray, parts: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """Labels (n,) permuted over whole groups; within each part where a part loses a class in draw after draw."""
+    layout = GroupLayout.of(groups)
+    varied = [rows for rows in (parts == part for part in np.unique(parts)) if _varied(labels[rows])]
+    for _ in range(_DRAWS):
+        permuted = layout.permuted(labels, generator)
+        if all(_varied(permuted[rows]) for rows in varied):
+            return permuted
+    return GroupLayout.of(groups, parts=parts).permuted(labels, generator)
+
+
+def _varied(labels: np.ndarray) -> bool:
+    """Whether labels (n,), at least one, are not all the same."""
+    return bool((labels != labels[0]).any())
 
 
 @dataclass(frozen=True)
@@ -96,10 +156,10 @@ class _Part:
 
     def permuted(self, labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """Labels (n,), group after group, permuted over the groups."""
-        varied = bool((labels != labels[0]).any())
+        varied = _varied(labels)
         for _ in range(_DRAWS):
             drawn = labels[self._exchanged(generator)]
-            if not varied or (drawn != drawn[0]).any():
+            if not varied or _varied(drawn):
                 return drawn
         return labels[self._across_borders(generator)]
 

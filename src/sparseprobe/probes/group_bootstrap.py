@@ -52,23 +52,23 @@ class GroupBootstrap:
         return cls(member, times.astype(np.float32))
 
     def intervals(
-        self, positive: np.ndarray, decision: np.ndarray, name: str = "f1"
+        self, positive: np.ndarray, decision: np.ndarray, name: str = "f1", *, weights: np.ndarray | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper end of the interval of a score of `METRICS`.
 
-        positive (n,) bool, or 1 and 0; decision (n,), or for scores of the confusion table also (n, m). Shapes () or
-        (m,). Raises `InputError` for other labels.
+        positive (n,) bool, or 1 and 0; decision (n,), or for scores of the confusion table also (n, m); weights (n,).
+        Shapes () or (m,). Raises `InputError` for other labels.
         """
         positive, decision = yes_or_no(positive), np.asarray(decision)
         shape = decision.shape[1:]
         if self.times.shape[1] < 2:
             return np.full(shape, np.nan), np.full(shape, np.nan)
         if name in CONFUSION_SCORES:
-            table = self._tables(positive, decision > 0)
+            table = self._tables(positive, decision > 0, weights)
             drawn = CONFUSION_SCORES[name](table)
             drawn[(table.tp + table.fn == 0) | (table.fp + table.tn == 0)] = np.nan
         else:
-            drawn = self._one_by_one(positive, decision, name)
+            drawn = self._one_by_one(positive, decision, name, weights)
         kept = drawn if np.isnan(drawn).any() else None
         low, high = np.percentile(drawn, _TAILS, axis=0) if kept is None else np.nanpercentile(drawn, _TAILS, axis=0)
         return low, high
@@ -79,22 +79,26 @@ class GroupBootstrap:
         np.add.at(by_group, self.member, values)
         return self.times @ by_group
 
-    def _tables(self, positive: np.ndarray, predicted: np.ndarray) -> Confusion:
+    def _tables(self, positive: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None) -> Confusion:
         """Confusion tables (resamples, ...) from the counts of each group."""
         flat = predicted.reshape(len(positive), -1)
         up = positive[:, None]
-        summed = self.sums(np.concatenate([flat & up, flat & ~up, up, ~up], axis=1))
+        counted = np.concatenate([flat & up, flat & ~up, up, ~up], axis=1)
+        summed = self.sums(counted if weights is None else counted * weights[:, None])
         m = flat.shape[1]
         tp, fp = summed[:, :m], summed[:, m : 2 * m]
         table = (tp, fp, summed[:, -2:-1] - tp, summed[:, -1:] - fp)
         return Confusion(*(part.reshape(len(self.times), *predicted.shape[1:]) for part in table))
 
-    def _one_by_one(self, positive: np.ndarray, decision: np.ndarray, name: str) -> NDArray[np.float64]:
+    def _one_by_one(
+        self, positive: np.ndarray, decision: np.ndarray, name: str, weights: np.ndarray | None
+    ) -> NDArray[np.float64]:
         """A score (resamples,) from weights of the single examples, some resamples at a time."""
         step = max(1, _BLOCK // len(positive))
+        own = 1.0 if weights is None else weights
         with np.errstate(invalid="ignore"):
             parts = [
-                scores(positive, decision, weights=self.times[first : first + step, self.member], names=(name,))[name]
+                scores(positive, decision, weights=own * self.times[first : first + step, self.member], names=(name,))
                 for first in range(0, len(self.times), step)
             ]
-        return np.concatenate(parts)
+        return np.concatenate([part[name] for part in parts])

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from sparseprobe.errors import UnknownNameError
-from sparseprobe.probes.confusion import CONFUSION_SCORES, Confusion, yes_or_no
+from sparseprobe.probes.confusion import CONFUSION_SCORES, Confusion
 from sparseprobe.probes.ranking_scores import RANKING_SCORES, ranking_scores
+from sparseprobe.probes.scored_examples import scored_examples
 
 METRICS = (*CONFUSION_SCORES, *RANKING_SCORES, "log_loss")
 
@@ -27,7 +28,7 @@ def scores(
 
     positive (n,) bool, or 1 and 0; decision (n,), or (n, m) for m probes; weights (n,), or with decision (n,) also
     (r, n). Values have shape (), (m,) or (r,); log loss in nats. Raises `UnknownNameError` for a name that is not in
-    `METRICS`, `InputError` for other labels.
+    `METRICS`, `InputError` for other labels, shapes that do not match, and decisions that are not finite.
 
     >>> found = scores(np.array([True, False, False]), np.array([2.0, -1.0, 0.5]), names=("f1", "roc_auc", "log_loss"))
     >>> {name: round(float(value), 3) for name, value in found.items()}
@@ -36,7 +37,7 @@ def scores(
     for name in names:
         if name not in METRICS:
             raise UnknownNameError("metric", name, METRICS)
-    positive, decision = yes_or_no(positive), np.asarray(decision)
+    positive, decision, weights = scored_examples(positive, decision, weights)
     found: dict[str, np.ndarray] = {}
     if any(name in CONFUSION_SCORES for name in names):
         table = Confusion.of(positive, decision > 0, weights)

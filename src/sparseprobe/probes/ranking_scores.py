@@ -1,4 +1,4 @@
-"""Scores of a ranking of the examples: ROC AUC, PR AUC and average precision from one sort.
+"""Scores of a ranking of the examples: ROC AUC, PR AUC and average precision from one sort; the curve itself.
 
 Walking down the ranking with tied scores as one step gives the hits and false alarms at every threshold; the three
 areas are sums over these steps. ROC AUC and PR AUC by trapezoids, average precision by rectangles, as scikit-learn's
@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn import metrics
 
+from sparseprobe.errors import InputError
+from sparseprobe.probes.scored_examples import scored_examples
 from sparseprobe.solvers.compiled import compiled
 
 if TYPE_CHECKING:
@@ -42,6 +45,28 @@ def ranking_scores(
     single = decision.ndim == 1 and (weights is None or weights.ndim == 1)
     values = areas[0] if single else areas.T
     return dict(zip(RANKING_SCORES, values, strict=True))
+
+
+def precision_recall_curve(
+    positive: np.ndarray, decision: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Precision, recall and threshold where yes is a decision at or above the threshold, as scikit-learn has them.
+
+    positive (n,) bool, or 1 and 0; decision (n,); weights (n,). Thresholds (t,) rise through the different decisions;
+    precision and recall (t + 1,) end with the point 1, 0 of a threshold above all. Raises `InputError` for other labels
+    or shapes, decisions that are not finite, and where no positive example has weight.
+
+    >>> precision, recall, threshold = precision_recall_curve(np.array([True, False, True]), np.array([0.9, 0.5, 0.2]))
+    >>> precision.round(3), recall, threshold
+    (array([0.667, 0.5  , 1.   , 1.   ]), array([1. , 0.5, 0.5, 0. ]), array([0.2, 0.5, 0.9]))
+    """
+    truth, said, shares = scored_examples(positive, decision, weights)
+    if said.ndim != 1 or (shares is not None and shares.ndim != 1):
+        raise InputError(f"a curve is that of one probe: give decisions and weights (n,), got decisions {said.shape}")
+    if not (truth if shares is None else shares[truth]).any():
+        raise InputError("a precision-recall curve needs a positive example with weight, and there is none: give one")
+    precision, recall, threshold = metrics.precision_recall_curve(truth, said, sample_weight=shares)
+    return precision, recall, threshold
 
 
 @compiled()

@@ -25,9 +25,10 @@ def regression_scores(truth: NDArray[np.floating], predicted: NDArray[np.floatin
         return dict.fromkeys(("r2", "rmse", "mae", "spearman"), np.nan)
     error = truth - predicted
     spread = float(np.sum((truth - truth.mean()) ** 2))
-    ranked = np.ptp(truth) > 0 and np.ptp(predicted) > 0
+    varied = np.ptp(truth) > 0  # the spread of equal numbers may be rounding noise
+    ranked = varied and np.ptp(predicted) > 0
     return {
-        "r2": 1 - float(error @ error) / spread if spread > 0 else np.nan,
+        "r2": 1 - float(error @ error) / spread if varied and spread > 0 else np.nan,
         "rmse": float(np.sqrt(np.mean(error**2))),
         "mae": float(np.mean(np.abs(error))),
         "spearman": float(spearmanr(truth, predicted).statistic) if ranked else 0.0,
@@ -37,7 +38,7 @@ def regression_scores(truth: NDArray[np.floating], predicted: NDArray[np.floatin
 def r2_interval(
     truth: NDArray[np.floating], predicted: NDArray[np.floating], bootstrap: GroupBootstrap
 ) -> tuple[float, float]:
-    """The 95 % interval of R2; NaN for fewer than two groups.
+    """The 95 % interval of R2; NaN for fewer than two groups. Resamples of equal values have no R2 and are left out.
 
     >>> from sparseprobe.probes.group_bootstrap import GroupBootstrap
     >>> drawn = GroupBootstrap.draw(np.arange(50), np.random.default_rng(0))
@@ -50,6 +51,7 @@ def r2_interval(
     centred = truth - truth.mean()  # sums of squares of numbers far from 0 would cancel
     sums = bootstrap.sums(np.stack([np.ones(len(truth)), centred, centred**2, (truth - predicted) ** 2], axis=1))
     spread = sums[:, 2] - sums[:, 1] ** 2 / sums[:, 0]
-    r2 = np.where(spread > 0, 1 - sums[:, 3] / np.where(spread > 0, spread, 1.0), np.nan)
+    varied = spread > 1e-12 * sums[:, 2]  # of equal values the difference leaves rounding noise
+    r2 = np.where(varied, 1 - sums[:, 3] / np.where(varied, spread, 1.0), np.nan)
     low, high = np.nanpercentile(r2, (2.5, 97.5))
     return float(low), float(high)

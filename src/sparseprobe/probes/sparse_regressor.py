@@ -47,7 +47,7 @@ class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Choose neurons and fit; X (n, d) dense or CSR, y (n,), sample_weight (n,)."""
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True)
         y = np.asarray(y, np.float64)
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         k = checked_k(self.k, X.shape[1])
         _checked_alpha(self.alpha)
         [self.support_] = regression_supports(X, y, [k], selection=self.selection, weights=weights)

@@ -5,8 +5,9 @@ and keep, for the next smaller k, those of the largest coefficients: C = k / 20,
 0.9). Neurons that are redundant beside others leave, which a ranking of single neurons cannot do.
 
 The paper goes down the list that was asked for, so that the neurons for k = 4 depend on which other k are in the list.
-By default we go down one fixed ladder (256 128 64 32 16 12 10 8 7 ... 1, doubled upwards where needed), and the answer
-for a k is the same whatever else is asked; a k between two rungs takes the largest coefficients of the rung above it.
+By default we go down one fixed ladder (256 128 64 32 16 12 10 8 7 ... 1), and the answer for a k is the same whatever
+else is asked; a k between two rungs takes the largest coefficients of the rung above it. A k above 256 has a rung of
+its own above it, 256 doubled until it holds k, which no smaller k goes through.
 
 Cost: 15 elastic nets that share Grams (module `solvers.elastic_net`): n 256^2 a few times.
 """
@@ -58,7 +59,21 @@ class AdaptiveThresholding:
 
     def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:
         """The neurons for each k, with the elastic net on them where k is a rung that was fitted."""
-        rungs = self._descent(ks, problem.width)
+        starts = [max(ks) if self.rungs == "asked" else _start(k, problem.width) for k in ks]
+        found: dict[int, Choice] = {}
+        for start in sorted(set(starts)):
+            own = [k for k, its_start in zip(ks, starts, strict=True) if its_start == start]
+            found |= self._descent(problem, own, self._rungs(own, start))
+        return [found[k] for k in ks]
+
+    def _rungs(self, ks: Sequence[int], start: int) -> list[int]:
+        """The k to go through, descending; the first is where mean differences decide."""
+        if self.rungs == "asked":
+            return sorted(ks, reverse=True)
+        return [start, *(rung for rung in reversed(LADDER) if min(ks) <= rung < start)]
+
+    def _descent(self, problem: Problem, ks: Sequence[int], rungs: Sequence[int]) -> dict[int, Choice]:
+        """The neurons for each rung, and for each k on the way down."""
         first = best_first(np.abs(problem.mean_difference))[: rungs[0]]
         nested = NestedElasticNet(problem.data(first))
         current, start = np.arange(len(first)), None
@@ -73,18 +88,15 @@ class AdaptiveThresholding:
             found |= {k: Choice(np.sort(first[current[ranking[:k]]]), elastic_net=True) for k in between}
             kept = np.sort(ranking[:following])
             current, start = current[kept], fit.take(kept)
-        return [found[k] for k in ks]
+        return found
 
-    def _descent(self, ks: Sequence[int], width: int) -> list[int]:
-        """The k to go through, descending; the first is where mean differences decide."""
-        if self.rungs == "asked":
-            return sorted(ks, reverse=True)
-        ladder = list(LADDER)
-        while ladder[-1] < max(ks):
-            ladder.append(2 * ladder[-1])
-        inside = [rung for rung in ladder if rung < width]
-        top = [] if len(inside) == len(ladder) else [width]
-        return [rung for rung in sorted(inside + top, reverse=True) if rung >= min(ks)]
+
+def _start(k: int, width: int) -> int:
+    """The rung from which the descent to k begins: 256, doubled until it holds k, at most the width."""
+    start = LADDER[-1]
+    while start < k:
+        start *= 2
+    return min(start, width)
 
 
 register_selection(AdaptiveThresholding())

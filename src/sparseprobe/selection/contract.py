@@ -7,7 +7,7 @@ A selection is any object (here: a frozen dataclass in a file of its own) with
 
 It sees a `Problem`: training examples only. It draws from `problem.generator(...)` only, so that the same problem gives
 the same choice. `ks` are distinct, ascending, and at most the width. `register_selection` gives it its name everywhere.
-Every answer is checked by `choose`, so that a selection of one's own that breaks the contract is told so.
+Question and answer are checked by `choose`, so that a selection of one's own that breaks the contract is told so.
 
 Most selections are rankings: a score for each neuron, of which the k largest are taken. Those extend `Ranking` and
 write `scores` alone.
@@ -91,12 +91,17 @@ class Ranking(ABC):
 def choose(selection: Selection, problem: Problem, ks: Sequence[int]) -> list[Choice]:
     """The choices of a selection, checked: for each k one, with k different neurons of the layer, ascending.
 
-    Raises `InputError` for a selection that answers otherwise.
+    Raises `InputError` for a k that is no whole number from 1 to the width, and for a selection that answers otherwise.
 
     >>> from sparseprobe.selection import MeanDifference, Problem
     >>> choose(MeanDifference(), Problem.of([[0.0, 1.0], [2.0, 1.0]], [0, 1]), [1])[0].support
     array([0])
     """
+    for k in ks:
+        if not isinstance(k, int | np.integer) or not 1 <= k <= problem.width:
+            raise InputError(
+                f"k must be a whole number from 1 to the number of neurons, got {k!r}: ask for at most {problem.width}"
+            )
     choices = list(selection.path(problem, ks))
     if len(choices) != len(ks):
         raise InputError(f"the selection {selection.name!r} must give a Choice for each of {len(ks)} k: {len(choices)}")

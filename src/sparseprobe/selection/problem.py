@@ -32,7 +32,11 @@ DENSE_COLUMNS = 256  # columns of a sparse layer that are made dense at once
 
 @dataclass(frozen=True, eq=False)
 class TrainingLayer:
-    """Activations of the training examples of a layer with the labels of all features."""
+    """Activations of the training examples of a layer with the labels of all features.
+
+    Selections that look at all neurons at once (l1, svm, optimal, mutual_information) read them in float32, whatever
+    the dtype: take away the mean of float64 columns that lie further from 0 than some 10^5 times their spread.
+    """
 
     X: Matrix
     """(n, d) as the model gave them, not scaled; float32, or float64, or a CSR array."""

@@ -2,7 +2,9 @@
 
 The edges come from at most 1,024 evenly spaced training examples, whatever their labels. With the codes, the histograms
 of both classes for all features and neurons are one pass over n d bytes for each positive label. A neuron that takes
-one value very often (GELU near 0, ReLU at 0) has fewer occupied bins; equal activations never fall into different bins.
+one value very often (GELU near 0, ReLU at 0) has fewer occupied bins; equal activations never fall into different bins,
+and a value that several edges stand at has a bin of its own, so that the few examples on which a neuron fires do not
+share that of the zeros.
 """
 
 from __future__ import annotations
@@ -28,10 +30,19 @@ def quantile_codes(X: NDArray[np.float32], weights: NDArray[np.float64] | None =
     """
     shares = np.ones(len(X)) if weights is None else weights
     sample = np.sort(X[_evenly_spaced(shares)], axis=0)
-    places = np.arange(1, BINS) * len(sample) // BINS
     codes = np.empty(X.shape, np.uint8)
-    _encode(X, np.ascontiguousarray(sample[places]), codes)
+    _encode(X, _edges(sample), codes)
     return codes
+
+
+def _edges(sample: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(15, d) where bins 1 to 15 begin, from sorted activations (n, d); one that repeats the edge before begins at the
+    next larger number.
+    """
+    edges = sample[np.arange(1, BINS) * len(sample) // BINS]
+    above = np.nextafter(edges[1:], np.float32(np.inf))
+    edges[1:] = np.where(edges[1:] == edges[:-1], above, edges[1:])
+    return edges
 
 
 def _evenly_spaced(weights: NDArray[np.float64]) -> NDArray[np.int64]:

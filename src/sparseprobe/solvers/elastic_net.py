@@ -23,7 +23,7 @@ import numpy as np
 
 from sparseprobe.errors import InputError
 from sparseprobe.solvers.compiled import compiled
-from sparseprobe.solvers.logistic import centred_gram
+from sparseprobe.solvers.logistic import centred_gram, checked_strength
 from sparseprobe.solvers.matrix import dense_columns
 from sparseprobe.solvers.penalised_loss import PenalisedLoss, Point
 from sparseprobe.solvers.two_class_data import TwoClassData
@@ -91,8 +91,9 @@ class NestedElasticNet:
         max_iterations: int = 200,
     ) -> LinearFit:
         """Fit on `columns` (k,) of the data, from `start` where given (its `coef` (k,) belongs to the same columns)."""
-        if not 0 <= l1_ratio <= 1 or not C > 0:
-            raise InputError(f"l1_ratio must be in [0, 1] and C above 0, got l1_ratio={l1_ratio} and C={C}")
+        C = checked_strength(C)
+        if not 0 <= l1_ratio <= 1:
+            raise InputError(f"l1_ratio must be in [0, 1], the share of the L1 penalty, got {l1_ratio!r}")
         problem = PenalisedLoss(
             self.data, dense_columns(self.data.X, columns).astype(np.float64), C, l1_ratio, 1 - l1_ratio
         )

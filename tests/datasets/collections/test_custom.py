@@ -11,7 +11,7 @@ import pytest
 from sparseprobe.datasets import ProbingDataset, load_dataset
 from sparseprobe.datasets.collections.labelled_spans import parse_spans
 from sparseprobe.datasets.collections.word_tags import parse_tags
-from sparseprobe.datasets.labelled_text import LabelledText
+from sparseprobe.datasets.labelled_text import LabelledText, TextReader
 from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -129,6 +129,22 @@ def test_tokens_of_a_dropped_span_are_not_labelled(families) -> None:
     )
 
 
+def test_tokens_of_a_cut_span_are_not_labelled_in_any_window(tokenizer: Tokenizer) -> None:
+    text = "x " + "alpha beta gamma delta epsilon zeta eta theta iota kappa " * 3
+    start, stop = text.index("beta"), text.index("kappa") + 5
+    records = [
+        {"text": f"{text}{row}", "spans": [[start, stop, "P"], [0, 1, "P"]], "document": f"d{row}"} for row in range(6)
+    ]
+    arguments = {"source": records, "tokenizer": tokenizer, "spans_column": "spans", "unit": "token"}
+    data = load_dataset("custom", context=8, first_position=0, **arguments)
+    whole = load_dataset("custom", first_position=0, **arguments)
+    n_inside = int((whole.labels["P"] == 1).sum()) - 6
+    assert n_inside > 6 * 16
+    assert data.settings["counts"]["spans_cut_by_the_context"] == 6
+    assert whole.n_examples - data.n_examples == n_inside
+    assert (data.labels["P"] == 1).sum() == 6
+
+
 def test_several_label_columns_are_several_features(tokenizer: Tokenizer) -> None:
     records = [
         {"text": f"text {n} {m}", "polite": n % 2, "topic": ["sea", "war", "art"][m]}
@@ -195,6 +211,17 @@ def test_tags_may_sign_the_end_of_an_entity(tokenizer: Tokenizer) -> None:
     assert entities("B-X", "I-X", "L-X", "U-X") == [(0, 5, "X"), (6, 7, "X")]
     assert entities("B-X", "E-X", "I-X", "O") == [(0, 3, "X"), (4, 5, "X")]
     assert entities("I-X", "I-X", "I-Y", "B-Y") == [(0, 3, "X"), (4, 5, "Y"), (6, 7, "Y")]
+
+
+def test_words_of_a_list_may_hold_white_space_or_nothing() -> None:
+    def tagged(*pairs: tuple[str, str]) -> list[tuple[str, str]]:
+        words, tags = map(list, zip(*pairs, strict=True))
+        [item] = TextReader([{"body": words, "tags": tags}], "body").read()
+        return [(item.text[start:stop], tag) for start, stop, tag in parse_tags(item, "tags")]
+
+    words = [("New\xa0York", "PROPN"), ("10 000", "NUM"), ("is", "VERB")]
+    assert tagged(*words) == words
+    assert tagged(("in", "O"), ("New York", "B-LOC"), ("", "O"), ("City", "I-LOC")) == [("New York  City", "LOC")]
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,15 @@ def test_a_name_with_several_rows_has_the_classes_of_all(tokenizer: Tokenizer) -
     assert known[NAMES[2:4]].all()
 
 
+def test_a_name_inside_another_word_is_not_the_person(tokenizer: Tokenizer) -> None:
+    records = [{"text": f"once {row['name']} met {row['name']}smith", **row} for row in TABLE]
+    data = load_dataset("people", source=records, tokenizer=tokenizer)
+    ends = {data.tokenizer.decode(ids.tolist()).strip() for ids in data.sequences}
+    assert ends == {f"once {name}" for name in NAMES}
+    with pytest.raises(DataError, match="the name 'Lee' is not in the text"):
+        load_dataset("people", source=[{"text": "he is in Leeds", "name": "Lee"}], tokenizer=tokenizer)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -10,8 +10,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from sparseprobe.datasets import ProbingDataset, load_dataset
 from sparseprobe.datasets.collections.collection import TEXTS
 from sparseprobe.datasets.collections.packed_sentences import PackedSentences
-from sparseprobe.datasets.collections.treebank import END, FIRST_END, TREEBANK, UPOS
-from sparseprobe.datasets.conllu_words import TreebankReader
+from sparseprobe.datasets.collections.treebank import END, FIRST_END, PAPER, TREEBANK, UPOS
+from sparseprobe.datasets.conllu_words import Analysis, TreebankReader
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
 from sparseprobe.errors import DataError, UnknownNameError
 
@@ -132,6 +132,17 @@ def test_restricted_features_speak_of_their_words_only(data: ProbingDataset) -> 
     both = (data.labels["Voice=Pass"] != -1) & (data.labels["upos=VERB"] != -1)
     assert (data.labels["upos=VERB"][both] == 1).all()
     assert data.examples["start"].min() >= 5
+
+
+def test_any_other_verb_is_a_negative_of_the_passive() -> None:
+    def label(feature: str, morphology: str) -> int:
+        holds = next(one.holds for one in PAPER if one.name == feature)
+        return holds(Analysis("VERB", "root", morphology))
+
+    voices = {"Voice=Pass": 1, "Voice=Mid,Pass": 1, "Voice=Act": 0, "Voice=Mid": 0, "_": 0}
+    assert {morphology: label("Voice=Pass", morphology) for morphology in voices} == voices
+    tenses = {"Tense=Past": 1, "Tense=Past,Pres": 1, "Tense=Pres": 0, "Tense=Fut,Pres": 0, "Tense=Fut": -1, "_": -1}
+    assert {morphology: label("Tense=Past", morphology) for morphology in tenses} == tenses
 
 
 def test_all_features_of_a_treebank_on_request() -> None:

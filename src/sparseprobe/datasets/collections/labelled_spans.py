@@ -43,8 +43,10 @@ class _Found:
     windows: list[NDArray[np.int32]] = field(default_factory=list)
     documents: list[str] = field(default_factory=list)
     places: list[NDArray[np.int64]] = field(default_factory=list)
-    """For the spans of each text: sequence, start, stop, and whether the span is dropped, (4, n_spans)."""
+    """For the spans of each text: sequence, start, stop, and whether the span is dropped, (4, n_places); a span has a
+    place in every window that it reaches."""
     label: list[Any] = field(default_factory=list)
+    """The label of each place."""
     counts: dict[str, int] = field(
         default_factory=lambda: {"texts": 0, "spans": 0, "spans_inside_a_token": 0, "spans_cut_by_the_context": 0}
     )
@@ -130,16 +132,30 @@ def _collect(
         raise DataError(f"{item.where}: {error}") from error
     has_tokens = aligned.stop > aligned.start
     start, stop = aligned.start[has_tokens], aligned.stop[has_tokens]
-    window = start // room
-    cut = (stop - 1) // room != window
+    span, window = _windows_reached(start, stop, room)
+    cut = np.bincount(span) > 1
     inside = np.zeros(len(start), dtype=bool) if cover else ~aligned.exact[has_tokens]
     found.counts["spans"] += len(spans)
     found.counts["spans_cut_by_the_context"] += int(cut.sum())
     found.counts["spans_inside_a_token"] += int((~has_tokens).sum() + (inside & ~cut).sum())
-    offset = np.array(fronts, dtype=np.int64)[window] - window * room
-    last = np.minimum(stop, (window + 1) * room)
-    found.places.append(np.stack([first_window + window, start + offset, last + offset, cut | inside]))
-    found.label += [span[2] for span, whole in zip(spans, has_tokens.tolist(), strict=True) if whole]
+    begin = window * room
+    offset = np.array(fronts, dtype=np.int64)[window] - begin
+    first, last = np.maximum(start[span], begin) + offset, np.minimum(stop[span], begin + room) + offset
+    found.places.append(np.stack([first_window + window, first, last, (cut | inside)[span]]))
+    found.label += [spans[number][2] for number in np.flatnonzero(has_tokens)[span].tolist()]
+
+
+def _windows_reached(
+    start: NDArray[np.int64], stop: NDArray[np.int64], room: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The windows of `room` tokens that each span of tokens reaches, as pairs: number of the span, and window.
+
+    >>> _windows_reached(np.array([1, 3]), np.array([3, 9]), 4)
+    (array([0, 1, 1, 1]), array([0, 0, 1, 2]))
+    """
+    first, last = start // room, (stop - 1) // room
+    span = np.repeat(np.arange(len(start)), last - first + 1)
+    return span, first[span] + np.arange(len(span)) - np.searchsorted(span, span)
 
 
 def _as_spans(found: _Found, places: NDArray[np.int64], column: str) -> Candidates:

@@ -116,25 +116,29 @@ def _mentions(
     for name, record in table.items():
         if record[LAST_WORD] not in words:
             continue
-        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", item.text):
+        for match in _whole(name, item.text):
             start, stop = surname_span(name)
             yield name, match.start() + start, match.start() + stop, record
+
+
+def _whole(name: str, text: str) -> list[re.Match[str]]:
+    """Where a name stands in a text, not inside another word."""
+    return list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text))
 
 
 def _own_mention(item: LabelledText) -> tuple[str, int, int, Mapping[str, Any]]:
     given = item.fields.get("name", item.fields.get("surname"))
     if given is None:
         raise DataError(f"{item.where} has no column 'name'; its columns are: {', '.join(map(str, item.fields))}")
-    name = str(given)
+    name = str(given).strip()
     places = [_character(item, column) for column in ("target_start", "target_end")]
     if None not in places:
         start, stop = (place - item.skipped for place in places if place is not None)
     else:
-        first, last = surname_span(name) if name.strip() else (0, 0)
-        place = item.text.rfind(name)
-        if place < 0 or first >= last:
+        mentions = _whole(name, item.text) if name else []
+        if not mentions:
             raise DataError(f"{item.where}: the name {name!r} is not in the text; write it as the text does")
-        start, stop = place + first, place + last
+        start, stop = (mentions[-1].start() + place for place in surname_span(name))
     if not 0 <= start < stop <= len(item.text):
         raise DataError(
             f"{item.where}: the surname at [{start}, {stop}) is outside a text of {len(item.text)} characters"

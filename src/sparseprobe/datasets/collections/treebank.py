@@ -49,7 +49,7 @@ VALUES = {
     "Gender": ("Masc", "Fem", "Neut"),
     "NumType": ("Card",),
 }
-RESTRICTED = {  # feature: category, positive value, negative value (None: none), parts of speech
+RESTRICTED = {  # feature: category, positive value, negative value (None: all else), parts of speech
     "Number=Plur": ("Number", "Plur", "Sing", ("NOUN", "PROPN")),
     "Mood=Imp": ("Mood", "Imp", "Ind", ("VERB", "AUX")),
     "Tense=Past": ("Tense", "Past", "Pres", ("VERB", "AUX")),
@@ -91,7 +91,10 @@ def _restricted(name: str) -> Feature:
     def holds(word: Analysis) -> int:
         if word.upos not in parts:
             return -1
-        return {positive: 1, negative: 0}.get(word.features.get(category), -1)
+        values = word.features.get(category, "").split(",")
+        if positive in values:
+            return 1
+        return 0 if negative is None or negative in values else -1
 
     against = f"{category} {negative}" if negative else "the others"
     return Feature(

@@ -3,7 +3,7 @@
 The words are those of the record's list, or what white space separates in its text. BIO tags ("B-PER I-PER O": the
 beginning of a span of PER, inside it, outside of all), also with a sign for its end (BIOES, BILOU), become a span for
 each entity; any other tags, as parts of speech, become a span for each word. The tags are a list, or a text with white
-space between them.
+space between them. An empty word of a list is left out with its tag.
 """
 
 from __future__ import annotations
@@ -34,23 +34,36 @@ def parse_tags(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
     >>> parse_tags(LabelledText("Ann ran", {"tags": ["NOUN", "VERB"]}, "d", "line 1"), "tags")
     [(0, 3, 'NOUN'), (4, 7, 'VERB')]
     """
-    tags = _listed(item, column)
-    words = [match.span() for match in re.finditer(r"\S+", item.text)]
+    tags, words = _listed(item, column), _word_spans(item)
     if len(tags) != len(words):
         raise DataError(
             f"{item.where}: the column {column!r} has {len(tags)} tags for {len(words)} words; give each word a tag"
         )
-    if not all(BIO.fullmatch(tag) for tag in tags):
-        return [(start, stop, tag) for (start, stop), tag in zip(words, tags, strict=True)]
+    tagged: list[tuple[int, int, Any]] = [
+        (start, stop, tag) for (start, stop), tag in zip(words, tags, strict=True) if start < stop
+    ]
+    if not all(BIO.fullmatch(tag) for _, _, tag in tagged):
+        return tagged
     spans: list[tuple[int, int, Any]] = []
     open_kind = None
-    for (start, stop), tag in zip(words, tags, strict=True):
+    for start, stop, tag in tagged:
         kind = None if tag == "O" else tag[2:]
         if kind is not None and tag[0] not in BEGINS and kind == open_kind:
             spans[-1] = (spans[-1][0], stop, kind)
         elif kind is not None:
             spans.append((start, stop, kind))
         open_kind = None if tag[0] in ENDS else kind
+    return spans
+
+
+def _word_spans(item: LabelledText) -> list[tuple[int, int]]:
+    """The characters of each word: those of the record's list, which single spaces join, or what has no white space."""
+    if item.words is None:
+        return [match.span() for match in re.finditer(r"\S+", item.text)]
+    spans, start = [], -item.skipped
+    for word in item.words:
+        spans.append((start, start + len(word)))
+        start += len(word) + 1
     return spans
 
 
