@@ -29,13 +29,12 @@ part of it can be tried without a download. It is made for looking at neurons, n
 natural language, repeats itself, and may go on in another programming language than it began in. The models of the
 suite ({suite}) have one tokenizer and read the same tokens in the same order.
 
-Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens of the text below in three parts:
+Trained by `tools/train_demo_suite.py` (seed {seed}) on {tokens:,} tokens of the text below in two parts:
 {steps:,} steps of {tokens_per_step:,} tokens, AdamW, a cosine for each part, rows of 256 tokens and at last of 512.
 
-- {tokens_in_parts[0]:,} tokens, as many as the text has, in whole documents; peak learning rate {peaks[0]}.
-- {tokens_in_parts[1]:,} tokens in pieces of at most a row, so that a batch holds many documents, {code[1]:.0%} of them
-  code, so that neurons learn to tell programming languages apart; peak learning rate {peaks[1]}.
-- {tokens_in_parts[2]:,} tokens more of such pieces, {code[2]:.0%} of them code; peak learning rate {peaks[2]}.
+- {first:,} tokens, as many as the text has, in whole documents; peak learning rate {learning_rate}.
+- {second:,} tokens in pieces of at most a row, so that a batch holds many documents, {code:.0%} of them code, so that
+  neurons learn to tell programming languages apart; peak learning rate {second_rate}.
 
 The tokenizer is a byte-level BPE of 4,096 tokens trained on the same text. Documents stand one after the other with
 `<|endoftext|>` between them; the tokenizer adds no token by itself.
@@ -48,8 +47,8 @@ Kinds of text are mixed by stated shares, one for each part; one source file in 
 never trained on. "Passes" is how often the training part of a kind was read. Loss is on held-out documents of at most
 511 tokens, in bits per byte.
 
-| kind | first | second | third | passes | {header} |
-|---|---|---|---|---|{rule}|
+| kind | first | second | passes | {header} |
+|---|---|---|---|{rule}|
 {rows}
 
 ## Where the text is from
@@ -109,16 +108,16 @@ def read_suite(folder: Path) -> list[Trained]:
 def card(one: Trained, suite: list[Trained]) -> str:
     """The README.md of one model."""
     config, training = one.config, one.training
-    data = training["data"]
-    kinds = data["kinds"]
-    code = [row["shares"] for kind, row in kinds.items() if kind.startswith("code/")]
+    kinds = training["data"]["kinds"]
+    first, second = training["data"]["tokens_in_parts"]
+    rate = training["size"]["learning_rate"]
     rows = [
-        f"| {kind} | {' | '.join(f'{share:.1%}' for share in row['shares'])} | {row['passes']:.1f} | "
+        f"| {kind} | {row['shares'][0]:.1%} | {row['shares'][1]:.1%} | {row['passes']:.1f} | "
         + " | ".join(f"{other.last[kind]:.3f}" for other in suite)
         + " |"
         for kind, row in kinds.items()
     ]
-    rows.append("| mean over kinds | | | | | " + " | ".join(f"{mean(other.last):.3f}" for other in suite) + " |")
+    rows.append("| mean over kinds | | | | " + " | ".join(f"{mean(other.last):.3f}" for other in suite) + " |")
     d_model, n_layers = config["hidden_size"], config["num_hidden_layers"]
     return CARD.format(
         name=one.name,
@@ -128,9 +127,11 @@ def card(one: Trained, suite: list[Trained]) -> str:
         n_neurons=n_layers * config["intermediate_size"],
         parameters=2 * config["vocab_size"] * d_model + one.non_embedding,
         non_embedding=one.non_embedding,
-        tokens_in_parts=data["tokens_in_parts"],
-        peaks=[peak * training["size"]["learning_rate"] for peak in data["peaks"]],
-        code=[sum(shares) for shares in zip(*code, strict=True)],
+        first=first,
+        second=second,
+        learning_rate=rate,
+        second_rate=rate * training["data"]["second_peak"],
+        code=sum(row["shares"][1] for kind, row in kinds.items() if kind.startswith("code/")),
         header=" | ".join(other.name for other in suite),
         rule="|".join("---" for _ in suite),
         rows="\n".join(rows),

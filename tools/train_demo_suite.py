@@ -6,10 +6,10 @@
 
 `prepare` trains one byte-level BPE tokenizer of 4,096 tokens, sets a held-out part aside (by source file, so that no
 chapter of a held-out novel was trained on) and writes one stream of tokens that every size reads in the same order. It
-has three parts: as many tokens as the text has, in whole documents, and then twice two fifths as many in pieces of at
-most a row, more than half of them code, so that a batch holds many documents and kinds. `train` reads the stream once,
-under a cosine schedule for each part, and goes on from its last checkpoint after a stop. `export` writes float16
-safetensors, config and tokenizer as a standard Hugging Face folder, with the held-out loss of every kind of text.
+has two parts: as many tokens as the text has, in whole documents, and two fifths as many in pieces of at most a row,
+more than half of them code, so that a batch holds many documents and kinds. `train` reads the stream once, under a
+cosine schedule for each part, and goes on from its last checkpoint after a stop. `export` writes float16 safetensors,
+config and tokenizer as a standard Hugging Face folder, with the held-out loss of every kind of text.
 
 TEXTS is a folder with natural_lang, programming_lang, latex and english_prose as .jsonl.zst (fields text, label,
 source) and ewt/*.conllu.zst. Only text that may be redistributed is read (see KINDS).
@@ -24,9 +24,7 @@ import json
 import logging
 import math
 import time
-from bisect import bisect_right
 from dataclasses import asdict, dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,27 +68,6 @@ SECOND_KINDS: dict[str, float] = {
     "english/web": 0.02,
     "latex": 0.065,
 }
-#: Share of each kind of text in the third part, which goes on with the second.
-THIRD_KINDS: dict[str, float] = {
-    **{f"language/{name}": 0.03 for name in LANGUAGES},
-    **{f"code/{name}": 0.07 for name in CODE},
-    "english/fiction": 0.03,
-    "english/presidential_speech": 0.015,
-    "english/web": 0.015,
-    "latex": 0.04,
-}
-
-
-@dataclass(frozen=True)
-class LaterPart:
-    """A part of training after the first: the shares of its text, its steps, and its peak of the learning rate."""
-
-    kinds: dict[str, float]
-    steps: int
-    peak: float  # of the size's own
-
-
-LATER_PARTS = (LaterPart(SECOND_KINDS, 4600, 0.5), LaterPart(THIRD_KINDS, 5100, 0.5))
 
 
 @dataclass(frozen=True)
@@ -110,6 +87,8 @@ SIZES = {
     "4.7m": Size(6, 256, 8, 2e-3),
 }
 TOKENS_PER_STEP = 2048
+SECOND_STEPS = 4600
+SECOND_PEAK = 0.5  # of the learning rate
 LONG_ROWS = 0.2  # of a part, at its end, is read in rows of the full context, the rest in rows of half of it
 EVALUATE_AT = (125_000, 250_000, 500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000, 16_000_000)  # and after each part
 HELD_OUT_SHARE = 1 / 12  # of the source files of each kind, at least one
@@ -227,13 +206,13 @@ def pieces(
     return {kind: [rows[index] for index in generator.permutation(len(rows))] for kind, rows in cut.items()}
 
 
-def later_part(encoded: dict[str, list[list[int]]], part: LaterPart, end: int, seed: int) -> np.ndarray:
-    """The tokens of a later part, in pieces that fill a row with the end-of-text token before them."""
-    generator = np.random.default_rng(seed)
-    steps = {CONTEXT // 2: first_long_row(part.steps), CONTEXT: part.steps - first_long_row(part.steps)}
+def second_part(encoded: dict[str, list[list[int]]], end: int) -> np.ndarray:
+    """The tokens of the second part, in pieces that fill a row with the end-of-text token before them."""
+    generator = np.random.default_rng(SEED + 1)
+    steps = {CONTEXT // 2: first_long_row(SECOND_STEPS), CONTEXT: SECOND_STEPS - first_long_row(SECOND_STEPS)}
     return np.concatenate(
         [
-            interleave(pieces(encoded, row - 1, generator), part.kinds, end, count * TOKENS_PER_STEP)
+            interleave(pieces(encoded, row - 1, generator), SECOND_KINDS, end, count * TOKENS_PER_STEP)
             for row, count in steps.items()
         ]
     )
@@ -258,27 +237,21 @@ def prepare(data: Path, work: Path) -> None:
         encoded[training[index].kind].append(encoding.ids)
     length = sum(len(ids) + 1 for rows in encoded.values() for ids in rows)  # one pass, end-of-text tokens included
     first = interleave(encoded, KINDS, end, length // TOKENS_PER_STEP * TOKENS_PER_STEP)
-    later = [later_part(encoded, part, end, SEED + number) for number, part in enumerate(LATER_PARTS, 1)]
-    parts = [first, *later]
-    np.save(work / "stream.npy", np.concatenate(parts))
+    second = second_part(encoded, end)
+    np.save(work / "stream.npy", np.concatenate([first, second]))
     tokenizer.save(str(work / "tokenizer.json"))
     (work / "held_out_sources.json").write_text(json.dumps(sorted(held_out), indent=0))
     save_held_out([d for d in documents if d.source in held_out], tokenizer, work, generator)
-    shares = [KINDS, *(part.kinds for part in LATER_PARTS)]
     kinds = {
         kind: {
             "documents": len(rows),
-            "tokens": (size := sum(map(len, rows))),
-            "shares": [share[kind] for share in shares],
-            "passes": round(sum(len(part) * share[kind] for part, share in zip(parts, shares, strict=True)) / size, 2),
+            "tokens": sum(map(len, rows)),
+            "shares": [KINDS[kind], SECOND_KINDS[kind]],
+            "passes": round((len(first) * KINDS[kind] + len(second) * SECOND_KINDS[kind]) / sum(map(len, rows)), 2),
         }
         for kind, rows in encoded.items()
     }
-    record = {
-        "tokens_in_parts": [len(part) for part in parts],
-        "peaks": [1.0, *(part.peak for part in LATER_PARTS)],
-        "kinds": kinds,
-    }
+    record = {"tokens_in_parts": [len(first), len(second)], "second_peak": SECOND_PEAK, "kinds": kinds}
     (work / "data.json").write_text(json.dumps(record, indent=1))
     log.info("%d training documents, %d tokens; held out %d", len(training), length, len(documents) - len(training))
 
@@ -430,28 +403,26 @@ def run_steps(
                 save_checkpoint(folder, model, optimizer, done)
 
 
-def steps_of_parts(work: Path) -> list[int]:
-    return [tokens // TOKENS_PER_STEP for tokens in json.loads((work / "data.json").read_text())["tokens_in_parts"]]
+def steps_of_parts(work: Path) -> tuple[int, int]:
+    first, second = json.loads((work / "data.json").read_text())["tokens_in_parts"]
+    return first // TOKENS_PER_STEP, second // TOKENS_PER_STEP
 
 
 def train(work: Path, name: str, until: int | None, device: str, save_every: int) -> None:
-    """All parts of the stream, or its first `until` tokens, each part under a cosine schedule of its own."""
+    """Both parts of the stream, or its first `until` tokens, each under a cosine schedule of its own."""
     folder, size = work / name, SIZES[name]
     folder.mkdir(parents=True, exist_ok=True)
-    steps = steps_of_parts(work)
-    ends = list(accumulate(steps))
-    peaks = [1.0, *(part.peak for part in LATER_PARTS)]
-    last = ends[-1] if until is None else min(ends[-1], until // TOKENS_PER_STEP)
+    first, second = steps_of_parts(work)
+    last = first + second if until is None else min(first + second, until // TOKENS_PER_STEP)
 
     def plan(step: int) -> tuple[float, int]:
-        part = bisect_right(ends, step)
-        at = step - (ends[part] - steps[part])
+        at, steps, peak = (step, first, 1.0) if step < first else (step - first, second, SECOND_PEAK)
         return (
-            schedule(at, steps[part], peaks[part] * size.learning_rate),
-            CONTEXT if at >= first_long_row(steps[part]) else CONTEXT // 2,
+            schedule(at, steps, peak * size.learning_rate),
+            CONTEXT if at >= first_long_row(steps) else CONTEXT // 2,
         )
 
-    run_steps(work, folder, size, range(last), {*ends, last}, plan, device, save_every)
+    run_steps(work, folder, size, range(last), {first, last}, plan, device, save_every)
 
 
 # ---------------------------------------------------------------- export
