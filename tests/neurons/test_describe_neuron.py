@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import transformers as hf
 from rich.console import Console
 from scipy import stats
 
 from sparseprobe.errors import InputError
-from sparseprobe.models import load_model
+from sparseprobe.models import LanguageModel, load_model
 from sparseprobe.neurons import ablate, describe_neuron, weight_statistics
 from sparseprobe.neurons.contexts import contexts
 from sparseprobe.neurons.planted_language import planted_model, planted_text
@@ -123,6 +124,15 @@ def test_encoder_has_a_card_without_logits(tiny_model, data):
     assert card.promoted.empty
     assert card.ablation.empty
     assert "L1.N3" in card._repr_html_()
+
+
+def test_a_model_that_normalises_its_residual_stream_has_a_card_without_logits(data):
+    """It has a next-token loss all the same."""
+    shape = {"n_embd": 16, "n_layer": 2, "n_head": 4, "vocab_size": 16, "n_positions": 128}
+    module = hf.OpenAIGPTLMHeadModel(hf.OpenAIGPTConfig(**shape))
+    card = describe_neuron(LanguageModel.from_module(module, name="gpt"), data, "L0.N0", controls=0)
+    assert card.promoted.empty
+    assert not card.ablation.empty
 
 
 def test_errors(model, data):

@@ -20,7 +20,7 @@ from sparseprobe.neurons.folded_norm import mean_inverse_scale
 from sparseprobe.neurons.followed_spans import followed_features
 from sparseprobe.neurons.neuron_card import NeuronCard
 from sparseprobe.neurons.neuron_sets import neuron_sets
-from sparseprobe.neurons.output_logits import effect_by_token_class, promoted_tokens
+from sparseprobe.neurons.output_logits import effect_by_token_class, promoted_tokens, reads_residual_stream
 from sparseprobe.neurons.schema import ABLATION, PROMOTED, TOKEN_CLASSES, WEIGHTS, make_table
 from sparseprobe.neurons.stimuli import stimuli
 from sparseprobe.neurons.token_activations import by_class, by_token, read_tokens
@@ -70,16 +70,15 @@ def describe_neuron(
     read = read_tokens(model, data, chosen, progress=progress)
     places = np.flatnonzero(read.known)
     values = read.matrix[places, 0]
-    head = model.unembedding
-    readable = head is not None and head.weight.shape[1] == model.d_model
-    if readable:
+    readable = reads_residual_stream(model)
+    if readable and model.layers[chosen.layer].mlp_factor is not None:
         scale = 1 / mean_inverse_scale(model, data)
         promoted = promoted_tokens(model, chosen, tokenizer=data.tokenizer, scale=scale)
         classes = effect_by_token_class(model, chosen, tokenizer=data.tokenizer, scale=scale)
     else:
         promoted, classes = make_table([], PROMOTED), make_table([], TOKEN_CLASSES)
     lost = make_table([], ABLATION)
-    if ablation and readable and model.kind == "causal":
+    if ablation and readable:
         features = followed_features(data, splits)
         lost = ablate(
             model,

@@ -52,7 +52,7 @@ class NeuronCard:
     stimuli: Stimuli
     """The n-grams that drive it."""
     promoted: pd.DataFrame
-    """Tokens whose logits it raises and lowers most, `schema.PROMOTED`; empty without an unembedding."""
+    """Tokens whose logits it raises and lowers most, `schema.PROMOTED`; empty without a direct effect on them."""
     token_classes: pd.DataFrame
     """Its effect by kind of token, `schema.TOKEN_CLASSES`."""
     weights: Mapping[str, float]

@@ -163,9 +163,20 @@ def input_tokens(model: LanguageModel, neurons: Neurons) -> NDArray[np.float64]:
     return cosines
 
 
+def reads_residual_stream(model: LanguageModel) -> bool:
+    """Whether the model's next-token logits are a map of its residual stream, as they are not in an encoder.
+
+    >>> from sparseprobe.neurons.planted_language import planted_model
+    >>> reads_residual_stream(planted_model())
+    True
+    """
+    head = model.unembedding
+    return head is not None and model.kind == "causal" and head.weight.shape[1] == model.d_model
+
+
 def _unembedding(model: LanguageModel) -> Tensor:
     head = model.unembedding
-    if head is None or model.kind != "causal" or head.weight.shape[1] != model.d_model:
+    if head is None or not reads_residual_stream(model):
         raise UnsupportedModelError(
             f"{model.name} has no unembedding of its residual stream (width {model.d_model}), so its neurons have no "
             "direct effect on logits"
