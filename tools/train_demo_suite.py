@@ -5,11 +5,13 @@
     python tools/train_demo_suite.py export  --work training --size 4.7m --out src/sparseprobe/demo/models
 
 `prepare` trains one byte-level BPE tokenizer of 4,096 tokens, sets a held-out part aside (by source file, so that no
-chapter of a held-out novel was trained on) and writes one stream of tokens that every size reads in the same order. It
-has two parts: as many tokens as the text has, in whole documents, and two fifths as many in pieces of at most a row,
-more than half of them code, so that a batch holds many documents and kinds. `train` reads the stream once, under a
-cosine schedule for each part, and goes on from its last checkpoint after a stop. `export` writes float16 safetensors,
-config and tokenizer as a standard Hugging Face folder, with the held-out loss of every kind of text.
+chapter of a held-out novel was trained on) and writes the tokens that every size reads in the same order. The first
+part has as many as the text has, in whole documents; the others are in pieces of at most a row, more than half of them
+code, so that a batch holds many documents and kinds. `train` reads the first and the second part, then from there three
+branches, each a draw of text of its own, in which few neurons are to fire at a time (see `density`); every part has a
+cosine schedule, and training goes on from its last checkpoint after a stop. `export` takes the mean of the weights of
+the branches, which is better than each of them (Wortsman et al. 2022), and writes float16 safetensors, config and
+tokenizer as a standard Hugging Face folder, with the held-out loss of every kind of text.
 
 TEXTS is a folder with natural_lang, programming_lang, latex and english_prose as .jsonl.zst (fields text, label,
 source) and ewt/*.conllu.zst. Only text that may be redistributed is read (see KINDS).
@@ -23,6 +25,7 @@ import io
 import json
 import logging
 import math
+import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,7 +41,7 @@ from torch.nn.functional import linear_cross_entropy
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerFast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 log = logging.getLogger("train_demo_suite")
 
@@ -59,8 +62,8 @@ KINDS: dict[str, float] = {
     "english/web": 0.034,
     "latex": 0.07,
 }
-#: Share of each kind of text in the second part, which is for telling programming languages apart.
-SECOND_KINDS: dict[str, float] = {
+#: Share of each kind of text in the parts after the first, which are for telling programming languages apart.
+LATER_KINDS: dict[str, float] = {
     **{f"language/{name}": 0.035 for name in LANGUAGES},
     **{f"code/{name}": 0.06 for name in CODE},
     "english/fiction": 0.04,
@@ -86,9 +89,21 @@ SIZES = {
     "1.8m": Size(4, 192, 6, 2.5e-3),
     "4.7m": Size(6, 256, 8, 2e-3),
 }
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of training: its steps, its peak as a share of the size's learning rate, and the weight of `density`."""
+
+    steps: int
+    peak: float
+    density: float
+
+
+SECOND = Part(4600, 0.5, 0.0)
+BRANCH = Part(1500, 0.5, 2.0)
+N_BRANCHES = 3
 TOKENS_PER_STEP = 2048
-SECOND_STEPS = 4600
-SECOND_PEAK = 0.5  # of the learning rate
 LONG_ROWS = 0.2  # of a part, at its end, is read in rows of the full context, the rest in rows of half of it
 EVALUATE_AT = (125_000, 250_000, 500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000, 16_000_000)  # and after each part
 HELD_OUT_SHARE = 1 / 12  # of the source files of each kind, at least one
@@ -180,7 +195,7 @@ def train_tokenizer(documents: list[Document], generator: np.random.Generator) -
 
 
 def interleave(encoded: dict[str, list[list[int]]], shares: dict[str, float], end: int, length: int) -> np.ndarray:
-    """One stream of whole documents in which the kind that is furthest behind its share comes next."""
+    """Whole documents one after the other, in which the kind that is furthest behind its share comes next."""
     written = dict.fromkeys(shares, 0)
     position = dict.fromkeys(shares, 0)
     stream = np.empty(length, np.uint16)
@@ -206,14 +221,13 @@ def pieces(
     return {kind: [rows[index] for index in generator.permutation(len(rows))] for kind, rows in cut.items()}
 
 
-def second_part(encoded: dict[str, list[list[int]]], end: int) -> np.ndarray:
-    """The tokens of the second part, in pieces that fill a row with the end-of-text token before them."""
-    generator = np.random.default_rng(SEED + 1)
-    steps = {CONTEXT // 2: first_long_row(SECOND_STEPS), CONTEXT: SECOND_STEPS - first_long_row(SECOND_STEPS)}
+def later_part(encoded: dict[str, list[list[int]]], steps: int, end: int, generator: np.random.Generator) -> np.ndarray:
+    """The tokens of a later part, in pieces that fill a row with the end-of-text token before them."""
+    steps_of_row = {CONTEXT // 2: first_long_row(steps), CONTEXT: steps - first_long_row(steps)}
     return np.concatenate(
         [
-            interleave(pieces(encoded, row - 1, generator), SECOND_KINDS, end, count * TOKENS_PER_STEP)
-            for row, count in steps.items()
+            interleave(pieces(encoded, row - 1, generator), LATER_KINDS, end, count * TOKENS_PER_STEP)
+            for row, count in steps_of_row.items()
         ]
     )
 
@@ -237,21 +251,26 @@ def prepare(data: Path, work: Path) -> None:
         encoded[training[index].kind].append(encoding.ids)
     length = sum(len(ids) + 1 for rows in encoded.values() for ids in rows)  # one pass, end-of-text tokens included
     first = interleave(encoded, KINDS, end, length // TOKENS_PER_STEP * TOKENS_PER_STEP)
-    second = second_part(encoded, end)
-    np.save(work / "stream.npy", np.concatenate([first, second]))
+    second = later_part(encoded, SECOND.steps, end, np.random.default_rng(SEED + 1))
+    np.save(work / "trunk.npy", np.concatenate([first, second]))
+    for number in range(N_BRANCHES):
+        tokens = later_part(encoded, BRANCH.steps, end, np.random.default_rng(SEED + 2 + number))
+        np.save(work / f"branch-{number}.npy", tokens)
     tokenizer.save(str(work / "tokenizer.json"))
     (work / "held_out_sources.json").write_text(json.dumps(sorted(held_out), indent=0))
     save_held_out([d for d in documents if d.source in held_out], tokenizer, work, generator)
+    later = (SECOND.steps + N_BRANCHES * BRANCH.steps) * TOKENS_PER_STEP
     kinds = {
         kind: {
             "documents": len(rows),
             "tokens": sum(map(len, rows)),
-            "shares": [KINDS[kind], SECOND_KINDS[kind]],
-            "passes": round((len(first) * KINDS[kind] + len(second) * SECOND_KINDS[kind]) / sum(map(len, rows)), 2),
+            "shares": [KINDS[kind], LATER_KINDS[kind]],
+            "passes": round((len(first) * KINDS[kind] + later * LATER_KINDS[kind]) / sum(map(len, rows)), 2),
         }
         for kind, rows in encoded.items()
     }
-    record = {"tokens_in_parts": [len(first), len(second)], "second_peak": SECOND_PEAK, "kinds": kinds}
+    parts = {"first_tokens": len(first), "second": asdict(SECOND), "branches": N_BRANCHES, "branch": asdict(BRANCH)}
+    record = {**parts, "kinds": kinds}
     (work / "data.json").write_text(json.dumps(record, indent=1))
     log.info("%d training documents, %d tokens; held out %d", len(training), length, len(documents) - len(training))
 
@@ -298,10 +317,10 @@ def schedule(step: int, steps: int, peak: float) -> float:
     return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))))
 
 
-def batch_at(stream: np.ndarray, step: int, row: int) -> torch.Tensor:
-    """The next 2,048 tokens of the stream, in rows of `row` tokens."""
+def batch_at(text: np.ndarray, step: int, row: int) -> torch.Tensor:
+    """The 2,048 tokens of a step, in rows of `row` tokens."""
     start = step * TOKENS_PER_STEP
-    return torch.from_numpy(stream[start : start + TOKENS_PER_STEP].astype(np.int64).reshape(-1, row))
+    return torch.from_numpy(text[start : start + TOKENS_PER_STEP].astype(np.int64).reshape(-1, row))
 
 
 def next_token_loss(model: GPTNeoXForCausalLM, ids: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
@@ -310,6 +329,16 @@ def next_token_loss(model: GPTNeoXForCausalLM, ids: torch.Tensor, reduction: str
     options = LinearCrossEntropyOptions(batch_chunk_size=256)
     weight = model.get_output_embeddings().weight
     return linear_cross_entropy(hidden, weight, ids[:, 1:].flatten(), reduction=reduction, options=options)
+
+
+def density(activations: list[torch.Tensor]) -> torch.Tensor:
+    """How many neurons fire at a time, from 0 to 1: the L1 norm of a token's activations over its largest value.
+
+    The largest L1 norm for an L2 norm is that of neurons that all fire alike; the ratio does not change when all
+    activations are scaled (Hoyer 2004). It is the mean over tokens and layers.
+    """
+    ratios = [a.norm(p=1, dim=-1) / (math.sqrt(a.shape[-1]) * a.norm(dim=-1).clamp_min(1e-6)) for a in activations]
+    return torch.stack([ratio.mean() for ratio in ratios]).mean()
 
 
 @torch.no_grad()
@@ -357,34 +386,43 @@ def load_checkpoint(folder: Path, model: GPTNeoXForCausalLM, optimizer: torch.op
     return int(state["step"])
 
 
-def run_steps(
-    work: Path,
-    folder: Path,
-    size: Size,
-    steps: range,
-    evaluate: set[int],
-    plan: Callable[[int], tuple[float, int]],
-    device: str,
-    save_every: int,
-) -> None:
-    """Train over `steps` from the checkpoint in `folder`, and write its log and the next checkpoints there.
+@dataclass(frozen=True)
+class Reading:
+    """A part and its tokens; `before` is the number of steps that come before it."""
 
-    Held-out loss is taken after the steps in `evaluate` and those of EVALUATE_AT. `plan` gives the learning rate and
-    the row length of a step.
+    part: Part
+    tokens: np.ndarray
+    before: int
+
+    @property
+    def end(self) -> int:
+        return self.before + self.part.steps
+
+
+def read(work: Path, folder: Path, size: Size, reading: Reading, stop: int, device: str, save_every: int) -> None:
+    """Train until step `stop` from the checkpoint in `folder`, and write its log and the next checkpoints there.
+
+    Steps count from the first of all. Held-out loss is taken after the last one and those of EVALUATE_AT. The loss in
+    the log is that of the next token alone.
     """
-    stream = np.load(work / "stream.npy", mmap_mode="r")
+    part = reading.part
     model = build_model(size).to(device)
     optimizer = optimizer_for(model, size.learning_rate)
-    first = max(steps.start, load_checkpoint(folder, model, optimizer))
-    evaluate_at = {tokens // TOKENS_PER_STEP for tokens in EVALUATE_AT} | evaluate
+    first = load_checkpoint(folder, model, optimizer)
+    activations = list[torch.Tensor]()
+    for layer in model.gpt_neox.layers:
+        layer.mlp.act.register_forward_hook(lambda *called: activations.append(called[-1]))
+    evaluate_at = {tokens // TOKENS_PER_STEP for tokens in EVALUATE_AT} | {stop}
     running, started = float("nan"), time.monotonic()
     with (folder / "log.jsonl").open("a") as record:
-        for step in range(first, steps.stop):
-            rate, row_length = plan(step)
+        for step in range(first, stop):
+            at = step - reading.before
             for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss = next_token_loss(model, batch_at(stream, step, row_length).to(device))
-            loss.backward()
+                group["lr"] = schedule(at, part.steps, part.peak * size.learning_rate)
+            activations.clear()
+            row_length = CONTEXT if at >= first_long_row(part.steps) else CONTEXT // 2
+            loss = next_token_loss(model, batch_at(reading.tokens, at, row_length).to(device))
+            (loss + part.density * density(activations) if part.density else loss).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -399,41 +437,65 @@ def run_steps(
                 record.write(json.dumps(row) + "\n")
                 record.flush()
                 log.info("%s", row)
-            if done % save_every == 0 or done == steps.stop:
+            if done % save_every == 0 or done == stop:
                 save_checkpoint(folder, model, optimizer, done)
 
 
-def steps_of_parts(work: Path) -> tuple[int, int]:
-    first, second = json.loads((work / "data.json").read_text())["tokens_in_parts"]
-    return first // TOKENS_PER_STEP, second // TOKENS_PER_STEP
+def first_part(work: Path) -> Part:
+    tokens = json.loads((work / "data.json").read_text())["first_tokens"]
+    return Part(tokens // TOKENS_PER_STEP, 1.0, 0.0)
 
 
 def train(work: Path, name: str, until: int | None, device: str, save_every: int) -> None:
-    """Both parts of the stream, or its first `until` tokens, each under a cosine schedule of its own."""
-    folder, size = work / name, SIZES[name]
+    """The first part, the second and then each branch, or the first two up to `until` tokens."""
+    folder, size, first = work / name, SIZES[name], first_part(work)
     folder.mkdir(parents=True, exist_ok=True)
-    first, second = steps_of_parts(work)
-    last = first + second if until is None else min(first + second, until // TOKENS_PER_STEP)
-
-    def plan(step: int) -> tuple[float, int]:
-        at, steps, peak = (step, first, 1.0) if step < first else (step - first, second, SECOND_PEAK)
-        return (
-            schedule(at, steps, peak * size.learning_rate),
-            CONTEXT if at >= first_long_row(steps) else CONTEXT // 2,
-        )
-
-    run_steps(work, folder, size, range(last), {first, last}, plan, device, save_every)
+    trunk = np.load(work / "trunk.npy", mmap_mode="r")
+    for reading in (Reading(first, trunk, 0), Reading(SECOND, trunk[first.steps * TOKENS_PER_STEP :], first.steps)):
+        stop = reading.end if until is None else min(reading.end, until // TOKENS_PER_STEP)
+        read(work, folder, size, reading, stop, device, save_every)
+        if stop < reading.end:
+            return
+    for number in range(N_BRANCHES):
+        branch = folder / f"branch-{number}"
+        branch.mkdir(exist_ok=True)
+        if not (branch / "checkpoint.safetensors").exists():
+            shutil.copyfile(folder / "checkpoint.safetensors", branch / "checkpoint.partial")
+            (branch / "checkpoint.partial").rename(branch / "checkpoint.safetensors")
+        reading = Reading(BRANCH, np.load(work / f"branch-{number}.npy", mmap_mode="r"), first.steps + SECOND.steps)
+        read(work, branch, size, reading, reading.end, device, save_every)
 
 
 # ---------------------------------------------------------------- export
 
 
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a log, of which a step that was done again counts once."""
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return list({row["step"]: row for row in map(json.loads, lines)}.values())
+
+
+def mean_of_branches(work: Path, name: str) -> GPTNeoXForCausalLM:
+    """The model whose weights are the mean of those of all branches."""
+    size = SIZES[name]
+    model = build_model(size)
+    steps = first_part(work).steps + SECOND.steps + BRANCH.steps
+    states = list[dict[str, torch.Tensor]]()
+    for number in range(N_BRANCHES):
+        step = load_checkpoint(work / name / f"branch-{number}", model, optimizer_for(model, size.learning_rate))
+        if step < steps:
+            raise SystemExit(f"branch {number} of {name} is not at its end; go on with `train` before it is exported")
+        states.append({key: value.clone() for key, value in model.state_dict().items()})
+    model.load_state_dict({key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]})
+    return model
+
+
 def export(work: Path, name: str, out: Path) -> None:
     size, folder, run = SIZES[name], out / f"demo-{name}", work / name
-    model = build_model(size)
-    step = load_checkpoint(run, model, optimizer_for(model, size.learning_rate))
-    if step < (steps := sum(steps_of_parts(work))):
-        raise SystemExit(f"{name} has read {step:,} of {steps:,} steps; go on with `train` before it is exported")
+    model = mean_of_branches(work, name)
+    steps = first_part(work).steps + SECOND.steps + N_BRANCHES * BRANCH.steps
+    tokens = steps * TOKENS_PER_STEP
+    bits_per_byte = held_out_bits_per_byte(model, work, "cpu")
     model.half().save_pretrained(folder)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_file=str(work / "tokenizer.json"),
@@ -443,20 +505,24 @@ def export(work: Path, name: str, out: Path) -> None:
         model_max_length=CONTEXT,
     )
     tokenizer.save_pretrained(folder)
-    lines = (run / "log.jsonl").read_text().splitlines()
-    rows = list({row["step"]: row for row in map(json.loads, lines)}.values())  # a step done again counts once
+    rows = read_log(run)
+    branches = [read_log(run / f"branch-{number}") for number in range(N_BRANCHES)]
     training = {
         "size": asdict(size),
         "seed": SEED,
-        "steps": step,
-        "tokens": step * TOKENS_PER_STEP,
+        "steps": steps,
+        "tokens": tokens,
         "tokens_per_step": TOKENS_PER_STEP,
         "data": json.loads((work / "data.json").read_text()),
-        "held_out": [row for row in rows if "bits_per_byte" in row],
+        "held_out": [
+            *(row for row in rows if "bits_per_byte" in row),
+            {"step": steps, "tokens": tokens, "bits_per_byte": bits_per_byte},
+        ],
+        "branches": [branch[-1] for branch in branches],
         "loss": [{k: row[k] for k in ("step", "loss")} for row in rows if row["step"] % 200 == 0],
     }
     (folder / "training.json").write_text(json.dumps(training, indent=1) + "\n")
-    log.info("wrote %s after step %d", folder, step)
+    log.info("wrote %s", folder)
 
 
 def main() -> None:
@@ -476,7 +542,7 @@ def main() -> None:
         command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
         command.add_argument("--checkpoint-every", type=int, default=500, help="steps")
         command.add_argument("--threads", type=int, default=torch.get_num_threads())
-        command.add_argument("--until", type=int, help="stop after this many tokens of the stream")
+        command.add_argument("--until", type=int, help="stop after this many tokens, before the branches")
     given = parser.parse_args()
     if given.command == "prepare":
         prepare(given.data, given.work)

@@ -55,7 +55,7 @@ def single_neuron_f1(collection):
     """Test F1 of one neuron of the largest model for each feature of the shipped texts, which it never saw.
 
     The neuron and its threshold are those of the largest F1 on all documents that are not test documents. The mean over
-    five splits, since a test part has 8 to 12 positives and the F1 of one split moves by a tenth and more.
+    five splits, since a test part has 12 to 16 positives and the F1 of one split moves by some hundredths.
     """
     model = sp.load_model(SUITE[-1], device="cpu")
     splits = [sp.load_dataset(collection, tokenizer=model.tokenizer, seed=seed) for seed in range(5)]
@@ -145,8 +145,8 @@ def test_the_largest_model_has_a_neuron_for_every_language():
     assert min(scores.values()) >= 0.95, scores
 
 
-def test_the_largest_model_has_neurons_for_some_programming_languages_and_registers():
+def test_the_largest_model_has_neurons_for_most_programming_languages_and_some_registers():
     code, registers = single_neuron_f1("programming_language"), single_neuron_f1("data_source")
     assert len(code) == len(registers) == 9
-    assert min(code[name] for name in ("C++", "Go", "PHP", "Python")) >= 0.85, code
+    assert sum(score >= 0.85 for score in code.values()) >= 6, code
     assert min(registers[name] for name in ("code_repository", "scientific_article")) >= 0.85, registers
