@@ -456,6 +456,8 @@ def train(work: Path, name: str, until: int | None, device: str, save_every: int
         read(work, folder, size, reading, stop, device, save_every)
         if stop < reading.end:
             return
+    if until is not None:
+        return
     for number in range(N_BRANCHES):
         branch = folder / f"branch-{number}"
         branch.mkdir(exist_ok=True)
