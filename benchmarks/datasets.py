@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Tokenizer
 
 from sparseprobe.datasets import load_dataset
-from sparseprobe.datasets.collections.collection import TEXTS
-from sparseprobe.datasets.conllu_words import TreebankReader
+from sparseprobe.datasets.collection import TEXTS
+from sparseprobe.datasets.labelling.conllu_words import TreebankReader
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.datasets.tokenising import TextEncoder, batches, load_tokenizer
 

@@ -22,9 +22,9 @@ import sparseprobe as sp
 from sparseprobe.datasets.collections import COLLECTIONS
 from sparseprobe.experiments.probe_rows import Cell, Walk
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.metrics import scores
 from sparseprobe.probes.support_probe import fit_supports
 from sparseprobe.selection import Choice, Problem, TrainingLayer, selection_named, selection_names
+from sparseprobe.statistics.metrics import scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections.abc import Callable  # noqa: TC003
+from collections.abc import Callable
 
 import numpy as np
 from sklearn import metrics
@@ -21,13 +21,13 @@ from sklearn.feature_selection import f_classif, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 
 from sparseprobe.experiments import PAPER_K, planted_problem
-from sparseprobe.probes.group_bootstrap import GroupBootstrap
-from sparseprobe.probes.metrics import scores
 from sparseprobe.probes.support_probe import fit_supports
 from sparseprobe.selection import L1, AdaptiveThresholding, FStatistic, MeanDifference, MutualInformation, Problem
 from sparseprobe.selection.adaptive import elastic_net_settings
 from sparseprobe.solvers.logistic import newton
 from sparseprobe.solvers.one_column import one_column_logistic
+from sparseprobe.statistics.group_bootstrap import GroupBootstrap
+from sparseprobe.statistics.metrics import scores
 
 PLANTED = 16
 

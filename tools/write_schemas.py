@@ -12,7 +12,7 @@ from sparseprobe.experiments import schema as experiments
 from sparseprobe.neurons import schema as neurons
 
 if TYPE_CHECKING:
-    from sparseprobe.experiments.schema import Column
+    from sparseprobe.tables import Column
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "schemas.md"
 

@@ -5,8 +5,8 @@ from .experiments import PAPER_K, best_neurons, single_neurons, sweep
 from .models import LanguageModel, Neuron, load_model
 from .neurons import ablate, describe_neuron
 from .probes import NeuronSelector, SparsePath, SparseProbe, SparseRegressor
-from .run_spec import RunSpec
-from .runs import Run, resume, run
+from .runs.run import Run, resume, run
+from .runs.spec import RunSpec
 from .solvers import OptimalSupport, optimal_path, optimal_support
 
 __all__ = [

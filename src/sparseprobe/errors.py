@@ -16,10 +16,7 @@ exits with 2; a traceback is shown only with `--debug`.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 
 class SparseProbeError(Exception):

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from sparseprobe.cli import main
-from sparseprobe.experiments.schema import check_table
 from sparseprobe.neurons import ABLATION
 from sparseprobe.neurons.planted_language import planted_model, planted_text
+from sparseprobe.tables import check_table
 
 
 @pytest.fixture(scope="module")

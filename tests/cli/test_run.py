@@ -19,7 +19,7 @@ from sparseprobe.artefacts import write_yaml
 from sparseprobe.errors import DataError
 from sparseprobe.experiments import EXPERIMENTS, NEURONS, PAPER_K, SWEEP, candidate_neurons, check_table
 from sparseprobe.neurons import ABLATION
-from sparseprobe.run_spec import RunSpec
+from sparseprobe.runs.spec import RunSpec
 
 OPTIONS = ("--k", "1,2,4", "--keep", "5", "--quiet")
 

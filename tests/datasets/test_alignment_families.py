@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from sparseprobe.datasets import TokenizerRecord
-from sparseprobe.datasets.alignment import TokenSpans, align
+from sparseprobe.datasets.labelling.alignment import TokenSpans, align
 from sparseprobe.datasets.tokenising import TextEncoder
 
 if TYPE_CHECKING:

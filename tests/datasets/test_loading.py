@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sparseprobe.datasets import list_collections, load_dataset
+from sparseprobe.datasets.collection import COMMON
 from sparseprobe.datasets.collections import COLLECTIONS
-from sparseprobe.datasets.collections.collection import COMMON
 from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:

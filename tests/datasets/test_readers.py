@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import zstandard
 
-from sparseprobe.datasets.labelled_text import TextReader
+from sparseprobe.datasets.labelling.labelled_text import TextReader
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import DataError, InputError
 

@@ -8,8 +8,8 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from sparseprobe.datasets import TokenizerRecord, load_dataset, tokenising
-from sparseprobe.datasets.collections.packed_sentences import PackedSentences
-from sparseprobe.datasets.conllu_words import Document
+from sparseprobe.datasets.labelling.conllu_words import Document
+from sparseprobe.datasets.labelling.packed_sentences import PackedSentences
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer, windows
 from sparseprobe.errors import InputError, UnknownNameError
 

@@ -22,7 +22,7 @@ from sparseprobe.experiments import (
     sweep,
 )
 from sparseprobe.experiments.layer_task import Examples
-from sparseprobe.experiments.schema import DENSE, PRUNING
+from sparseprobe.tables import DENSE, PRUNING
 
 
 @pytest.fixture(scope="module")

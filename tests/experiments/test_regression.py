@@ -11,8 +11,8 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from sparseprobe.activations import Activations
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments import REGRESSION, planted_experiment, regression
-from sparseprobe.probes.group_bootstrap import GroupBootstrap
-from sparseprobe.probes.regression_scores import r2_interval, regression_scores
+from sparseprobe.statistics.group_bootstrap import GroupBootstrap
+from sparseprobe.statistics.regression_scores import r2_interval, regression_scores
 
 
 @pytest.fixture(scope="module")

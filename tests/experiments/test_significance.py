@@ -11,7 +11,7 @@ from sparseprobe.activations import Activations
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments import SIGNIFICANCE, confirm, neuron_significance, planted_experiment, single_neurons
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.control_labels import permuted_over_groups, size_strata
+from sparseprobe.statistics.control_labels import permuted_over_groups, size_strata
 
 
 @pytest.fixture(scope="module")

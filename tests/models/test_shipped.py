@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import sparseprobe as sp
 from sparseprobe.models import shipped_models, shipped_path
-from sparseprobe.probes.best_threshold import best_thresholds
+from sparseprobe.statistics.best_threshold import best_thresholds
 
 SUITE = ("demo-0.1m", "demo-0.6m", "demo-1.8m", "demo-4.7m")
 SHAPES = {"demo-0.1m": (2, 64), "demo-0.6m": (3, 128), "demo-1.8m": (4, 192), "demo-4.7m": (6, 256)}

@@ -14,9 +14,9 @@ from scipy import stats
 from sparseprobe.errors import InputError
 from sparseprobe.models import LanguageModel, load_model
 from sparseprobe.neurons import ablate, describe_neuron, weight_statistics
-from sparseprobe.neurons.contexts import contexts
+from sparseprobe.neurons.on_text.contexts import contexts
+from sparseprobe.neurons.on_text.token_activations import read_tokens
 from sparseprobe.neurons.planted_language import planted_model, planted_text
-from sparseprobe.neurons.token_activations import read_tokens
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from sparseprobe.keyed_random import generator
 from sparseprobe.probes import GroupBootstrap, NeuronSelector, SparsePath, SparseProbe, SparseRegressor
-from sparseprobe.probes.regression_scores import r2_interval
+from sparseprobe.statistics.regression_scores import r2_interval
 
 SELECTIONS = ("adaptive", "f_statistic", "l1", "mean_difference", "mutual_information", "optimal", "random", "svm")
 REPEATS = 8

@@ -18,7 +18,7 @@ from sparseprobe.selection import (
     TrainingLayer,
     selection_named,
 )
-from sparseprobe.selection.quantile_codes import class_histograms, quantile_codes
+from sparseprobe.statistics.quantile_codes import class_histograms, quantile_codes
 
 ALL = ("adaptive", "f_statistic", "l1", "mean_difference", "mutual_information", "optimal", "svm")
 ALL_SPARSE = (*ALL, "random")

@@ -21,7 +21,7 @@ from sparseprobe.selection import (
     Random,
     TrainingLayer,
 )
-from sparseprobe.selection.quantile_codes import BINS, class_histograms, quantile_codes
+from sparseprobe.statistics.quantile_codes import BINS, class_histograms, quantile_codes
 
 
 def test_mean_difference_is_the_scaled_one(problem):

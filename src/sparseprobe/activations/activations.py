@@ -7,22 +7,19 @@ for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.precision import PRECISIONS, READ
 from sparseprobe.activations.store import open_layers, read_manifest, require_complete
 from sparseprobe.errors import InputError, UnknownNameError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, eq=False)

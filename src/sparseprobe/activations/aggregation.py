@@ -10,14 +10,12 @@ with -1 before taking a maximum, as is often done, is wrong for sites that go be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor
 
 Aggregation = Literal["none", "mean", "max", "last"]
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)

@@ -12,12 +12,9 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sparseprobe.errors import InputError, ResourceError
-
-if TYPE_CHECKING:
-    from sparseprobe.models import LanguageModel
+from sparseprobe.models import LanguageModel
 
 BATCH_TOKENS = 4096
 """Padded tokens in a batch, if nothing else is asked for; more overflows the caches of a CPU, a GPU likes more."""

@@ -7,15 +7,14 @@ trusted. Cost: one question to the file system a chunk; nothing is read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     import zarr
 
 

@@ -8,11 +8,14 @@ memory of one block of rows and one batch (`budget`); disk n_examples * sum of w
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.activations.activations import Activations
 from sparseprobe.activations.aggregation import AGGREGATIONS, Aggregation
@@ -24,21 +27,12 @@ from sparseprobe.activations.precision import PRECISIONS, STORED, Precision, req
 from sparseprobe.activations.reading_plan import ReadingPlan
 from sparseprobe.activations.site_reader import read_site
 from sparseprobe.activations.store import ActivationStore
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.models.forward_pass import pad_id_of
+from sparseprobe.models import LanguageModel
+from sparseprobe.models.forward_pass import Side, pad_id_of
 from sparseprobe.models.layer import SITES, Site
-from sparseprobe.progress import SILENT, Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
-    from sparseprobe.models import LanguageModel
-    from sparseprobe.models.forward_pass import Side
-    from sparseprobe.progress import Step
+from sparseprobe.progress import SILENT, Progress, Step
 
 SIDES = ("right", "left")
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.activations.precision import READ, Precision, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import zarr
-    from numpy.typing import NDArray
 
 #: Rows read at a time from an array that has no chunks.
 ROWS = 4096

@@ -9,21 +9,15 @@ lies between. Cost: two forward passes over at most twelve tokens.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from sparseprobe.activations.aggregation import Spans
 from sparseprobe.activations.site_reader import read_site
 from sparseprobe.errors import InputError
-from sparseprobe.models.forward_pass import pad, pad_id_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sparseprobe.models import LanguageModel
-    from sparseprobe.models.forward_pass import Batch
+from sparseprobe.models import LanguageModel
+from sparseprobe.models.forward_pass import Batch, pad, pad_id_of
 
 N_TOKENS = 3
 

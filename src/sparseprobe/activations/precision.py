@@ -7,16 +7,12 @@ the way out, not an infinity in a table.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from numpy.typing import NDArray
 
 Precision = Literal["float16", "bfloat16", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

@@ -8,22 +8,17 @@ dataset and the two numbers of the plan, so a run that goes on with them compute
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.activations.aggregation import Spans
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.models.forward_pass import Batch, Side, pad
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,24 +7,20 @@ layers above it and the output head are never computed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from sparseprobe.activations.aggregation import Aggregation, Spans, aggregate
 from sparseprobe.activations.precision import STORED, Precision
 from sparseprobe.errors import ResourceError
+from sparseprobe.models import LanguageModel, Layer, Site
 from sparseprobe.models.forward_pass import Batch, StopForward, run_trunk, tensor_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-    from torch import Tensor, nn
-    from torch.utils.hooks import RemovableHandle
-
-    from sparseprobe.models import LanguageModel, Layer, Site
 
 _TORCH = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 

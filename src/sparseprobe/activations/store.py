@@ -15,23 +15,20 @@ from __future__ import annotations
 import errno
 import json
 import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from sparseprobe.activations.chunk_files import damaged_chunks
 from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.precision import STORED
 from sparseprobe.errors import StorageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from numpy.typing import NDArray
 
 MANIFEST = "manifest.json"
 FORMAT = "sparseprobe activations 1"

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from sparseprobe.activations.aggregation import Aggregation
 from sparseprobe.activations.budget import BATCH_TOKENS
-from sparseprobe.activations.class_statistics import ClassStatistics, ClassStatisticsAccumulator
 from sparseprobe.activations.extract import prepare, read_blocks
-from sparseprobe.activations.precision import decode
+from sparseprobe.activations.layer_choice import LayerChoice
+from sparseprobe.activations.precision import Precision, decode
+from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.models import LanguageModel, Site
 from sparseprobe.progress import SILENT, Progress
-
-if TYPE_CHECKING:
-    from sparseprobe.activations.aggregation import Aggregation
-    from sparseprobe.activations.layer_choice import LayerChoice
-    from sparseprobe.activations.precision import Precision
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
-    from sparseprobe.models import LanguageModel, Site
+from sparseprobe.statistics.class_statistics import ClassStatistics, ClassStatisticsAccumulator
 
 
 def stream_class_statistics(

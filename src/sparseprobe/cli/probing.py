@@ -123,7 +123,7 @@ def experiment_command(
     """Any experiment by its name, on stored activations: the table that a run with it would write."""
     from sparseprobe.activations.layer_choice import choose_layers
     from sparseprobe.experiments import Asked, do_experiment
-    from sparseprobe.experiments.catalogue import refuse_unused
+    from sparseprobe.runs.catalogue import refuse_unused
 
     show: Show = context.obj
     activations = sp.Activations.open(stored)

@@ -7,11 +7,13 @@ lists them. Cost: linear in tokens and examples.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from sparseprobe.datasets.near_duplicates import near_duplicates
@@ -19,10 +21,6 @@ from sparseprobe.datasets.probing_dataset import labelled
 from sparseprobe.datasets.token_baseline import token_baseline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
-
     from sparseprobe.datasets.probing_dataset import ProbingDataset
 
 RARE_SHARE = 0.02

@@ -7,6 +7,7 @@ where it is not. Subsampling draws documents whole, or single examples, by the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,6 @@ from sparseprobe.errors import DataError, InputError
 from sparseprobe.keyed_random import generator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sparseprobe.datasets.probing_dataset import ProbingDataset
 
 

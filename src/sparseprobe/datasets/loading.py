@@ -9,24 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-from sparseprobe.datasets.candidates import assemble
+from sparseprobe.datasets.collection import Collection, Request
 from sparseprobe.datasets.collections import COLLECTIONS
-from sparseprobe.datasets.collections.collection import Collection, Request
 from sparseprobe.datasets.dataset_folder import is_dataset
+from sparseprobe.datasets.labelling.candidates import assemble
 from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.datasets.readers import Source
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
+from sparseprobe.datasets.tokenizer_record import AnyTokenizer, BosPolicy, TokenizerRecord
 from sparseprobe.errors import DataError, InputError, UnknownNameError
 
-if TYPE_CHECKING:
-    from os import PathLike
-
-    from sparseprobe.datasets.readers import Source
-    from sparseprobe.datasets.tokenizer_record import AnyTokenizer, BosPolicy, TokenizerRecord
-
-    AnyTokenizerOrName = str | Path | AnyTokenizer | TokenizerRecord
+AnyTokenizerOrName: TypeAlias = "str | Path | AnyTokenizer | TokenizerRecord"
 
 SHIPPED = "shipped"
 """The word for the texts that come with a collection."""

@@ -9,15 +9,12 @@ and the pairs that share a hash.
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sparseprobe.datasets.sequences import Sequences
+from sparseprobe.datasets.sequences import Sequences
 
 STRETCH = 5
 SKETCH = 16

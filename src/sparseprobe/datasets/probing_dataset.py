@@ -10,25 +10,22 @@ purpose (`settings["split_by"]`). Cost of the checks: linear in the examples.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.datasets import combining, dataset_folder
 from sparseprobe.datasets.preview import preview
 from sparseprobe.datasets.sequences import Sequences
-from sparseprobe.datasets.tokenizer_record import TokenizerRecord
+from sparseprobe.datasets.tokenizer_record import AnyTokenizer, TokenizerRecord
 from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from os import PathLike
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from sparseprobe.datasets.tokenizer_record import AnyTokenizer
 
 __all__ = ["SPLITS", "ProbingDataset", "Sequences", "TokenizerRecord"]
 

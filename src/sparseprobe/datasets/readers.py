@@ -20,10 +20,11 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -31,13 +32,9 @@ import pyarrow.parquet as pq
 
 from sparseprobe.errors import DataError, InputError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from os import PathLike
-
-    Record = Mapping[str, Any]
-    OneSource = str | PathLike[str] | pd.DataFrame
-    Source = OneSource | Iterable[Record | OneSource]
+Record = Mapping[str, Any]
+OneSource = str | PathLike[str] | pd.DataFrame
+Source = OneSource | Iterable[Record | OneSource]
 
 PARQUET_ROWS = 4096
 COMPRESSION = {".gz": "gzip", ".zst": "zstd"}

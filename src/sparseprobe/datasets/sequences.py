@@ -5,17 +5,14 @@ Sequence i is `tokens[offsets[i] : offsets[i + 1]]`, a view. Memory: 4 bytes a t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from numpy.typing import ArrayLike, NDArray
 
 T = TypeVar("T", bound=np.generic)
 

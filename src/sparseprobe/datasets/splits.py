@@ -14,18 +14,14 @@ documents (about 3 us each) and one pass over the examples.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import ArrayLike, NDArray
 
 GROUP_SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 PAPER_SHARES = {"train": 0.7, "test": 0.3}

@@ -9,27 +9,24 @@ take the ids over; character offsets cost 0.1 us for byte-level tokenizers (see 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sparseprobe import demo
-from sparseprobe.datasets.byte_offsets import byte_lengths, offsets
-from sparseprobe.datasets.tokenizer_record import TokenizerRecord
+from sparseprobe.datasets.labelling.byte_offsets import byte_lengths, offsets
+from sparseprobe.datasets.tokenizer_record import AnyTokenizer, BosPolicy, TokenizerRecord
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.made_up_tokenizer import is_made_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from numpy.typing import NDArray
     from tokenizers import Encoding
-
-    from sparseprobe.datasets.tokenizer_record import AnyTokenizer, BosPolicy
 
 T = TypeVar("T")
 BATCH_TEXTS = 512

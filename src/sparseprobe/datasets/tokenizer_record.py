@@ -14,7 +14,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tokenizers import Tokenizer
 
@@ -23,7 +23,7 @@ from sparseprobe.errors import InputError, TokenizerMismatchError, UnknownNameEr
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    AnyTokenizer = Tokenizer | PreTrainedTokenizerBase
+AnyTokenizer: TypeAlias = "Tokenizer | PreTrainedTokenizerBase"
 
 BosPolicy = Literal["tokenizer", "none", "add"]
 BOS_POLICIES: tuple[BosPolicy, ...] = ("tokenizer", "none", "add")

@@ -7,18 +7,14 @@ as U+FFFD. Cost: decoding the vocabulary once (0.1 s for 50,000 tokens); then a 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.datasets.tokenizer_record import TokenizerRecord
+from sparseprobe.datasets.tokenizer_record import TokenizerRecord
 
 FRAGMENT = "\ufffd"
 """Stands in a token's text for bytes that are no whole character."""

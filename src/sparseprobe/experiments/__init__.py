@@ -1,7 +1,6 @@
 """Experiments: tables of probes over features, layers and k, and what they are to be compared with."""
 
 from sparseprobe.experiments.baselines import ARMS, baselines, selectivity
-from sparseprobe.experiments.catalogue import EXPERIMENTS, Asked, do_experiment
 from sparseprobe.experiments.comparison import (
     PAPER_SELECTIONS,
     PlantedSetting,
@@ -13,7 +12,13 @@ from sparseprobe.experiments.dense import dense
 from sparseprobe.experiments.planted import Planted, planted_experiment, planted_problem
 from sparseprobe.experiments.pruning import pruning
 from sparseprobe.experiments.regression import regression
-from sparseprobe.experiments.schema import (
+from sparseprobe.experiments.significance import confirm, neuron_significance
+from sparseprobe.experiments.single_neurons import single_neurons
+from sparseprobe.experiments.stability import selection_stability
+from sparseprobe.experiments.summary import best_neurons, candidate_neurons
+from sparseprobe.experiments.sweep import PAPER_K, sweep
+from sparseprobe.runs.catalogue import EXPERIMENTS, Asked, do_experiment
+from sparseprobe.tables import (
     BASELINES,
     CERTIFICATE,
     DENSE,
@@ -27,11 +32,6 @@ from sparseprobe.experiments.schema import (
     Column,
     check_table,
 )
-from sparseprobe.experiments.significance import confirm, neuron_significance
-from sparseprobe.experiments.single_neurons import single_neurons
-from sparseprobe.experiments.stability import selection_stability
-from sparseprobe.experiments.summary import best_neurons, candidate_neurons
-from sparseprobe.experiments.sweep import PAPER_K, sweep
 
 __all__ = [
     "ARMS",

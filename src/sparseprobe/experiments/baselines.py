@@ -13,32 +13,27 @@ score of the neurons less that of an arm (Hewitt and Liang 2019). Cost of the Ga
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments.layer_task import LayerTask, checked_ks
 from sparseprobe.experiments.probe_rows import Plan, Walk, planned_rows
-from sparseprobe.experiments.schema import BASELINES
 from sparseprobe.experiments.sweep import PAPER_K
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.group_bootstrap import RESAMPLES
 from sparseprobe.progress import SILENT, Progress
-from sparseprobe.selection.contract import Choice
+from sparseprobe.selection.contract import Choice, Selection
+from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.random_neurons import Random
 from sparseprobe.selection.registry import selection_named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    import pandas as pd
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
-    from sparseprobe.selection.contract import Selection
-    from sparseprobe.selection.problem import Problem
+from sparseprobe.statistics.group_bootstrap import RESAMPLES
+from sparseprobe.tables import BASELINES
 
 ARMS = ("neurons", "permuted_labels", "random_neurons", "gaussian_basis", "orthonormal")
 _KEY = ["model", "collection", "feature", "site", "layer", "aggregation", "k"]
@@ -59,7 +54,7 @@ def baselines(
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """A row for each feature, layer, k, arm and trial; columns as in `schema.BASELINES`, other arguments as those of
+    """A row for each feature, layer, k, arm and trial; columns as in `tables.BASELINES`, other arguments as those of
     `sweep`.
 
     `control_f1` is NaN: the arm `permuted_labels` stands in its place, with intervals. Support and coefficients of an

@@ -8,34 +8,30 @@ they are judged by the share of the planted neurons that they find, too.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.layer_task import checked_ks
 from sparseprobe.experiments.planted import planted_problem
 from sparseprobe.experiments.probe_rows import Plan, Walk, planned_rows
-from sparseprobe.experiments.schema import PLANTED, SWEEP, check_table
 from sparseprobe.experiments.sweep import PAPER_K
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.group_bootstrap import RESAMPLES
-from sparseprobe.probes.metrics import scores
 from sparseprobe.progress import SILENT, Progress
+from sparseprobe.selection.contract import Selection
 from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named, selection_names
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
-    from sparseprobe.selection.contract import Selection
+from sparseprobe.statistics.group_bootstrap import RESAMPLES
+from sparseprobe.statistics.metrics import scores
+from sparseprobe.tables import PLANTED, SWEEP, check_table
 
 Selections = Sequence["str | Selection"]
 PAPER_SELECTIONS = (
@@ -87,7 +83,7 @@ def compare_selections(
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """A row for each feature, layer, selection and k; columns as in `schema.SWEEP`, arguments as those of `sweep`.
+    """A row for each feature, layer, selection and k; columns as in `tables.SWEEP`, arguments as those of `sweep`.
 
     `control_f1` is NaN: `baselines` tells what chance gives.
 

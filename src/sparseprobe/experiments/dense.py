@@ -7,26 +7,21 @@ to 1,024 neurons, or some tens of passes over the layer (conjugate gradients) be
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.probe_rows import Cell, Walk
-from sparseprobe.experiments.schema import DENSE
-from sparseprobe.probes.group_bootstrap import RESAMPLES
 from sparseprobe.probes.support_probe import SupportProbe
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.solvers.logistic import checked_strength, newton
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.statistics.group_bootstrap import RESAMPLES
+from sparseprobe.tables import DENSE
 
 _TOLERANCE = 1e-6  # activations of a whole layer are kept in float32
 
@@ -43,7 +38,7 @@ def dense(
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """One probe on all neurons for each feature and layer; columns as in `schema.DENSE`, arguments as those of `sweep`.
+    """One probe on all neurons for each feature and layer; columns as in `tables.DENSE`, arguments as those of `sweep`.
 
     Raises `InputError` for a C that is no finite number above 0, or several C where no validation examples can choose
     among them.

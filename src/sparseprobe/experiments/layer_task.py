@@ -5,26 +5,22 @@ What is asked for is checked before any work is done: features, layers, k, label
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.control_labels import class_share_weights, permuted_over_groups
-from sparseprobe.probes.group_bootstrap import GroupBootstrap
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.selection.registry import PRESETS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.statistics.control_labels import class_share_weights, permuted_over_groups
+from sparseprobe.statistics.group_bootstrap import GroupBootstrap
 
 
 @dataclass(frozen=True, eq=False)

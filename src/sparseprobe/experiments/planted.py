@@ -12,19 +12,16 @@ positives 1-50 %) is within its arguments.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset, Sequences, TokenizerRecord
 from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _FACTORS = 32
 

@@ -8,28 +8,24 @@ scored is the same for all of them, and here.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
-from sparseprobe.experiments.schema import Column, check_table
-from sparseprobe.probes.metrics import scores
 from sparseprobe.probes.support_probe import SupportProbe, fit_supports
-from sparseprobe.selection.contract import choose
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
-    from sparseprobe.probes.group_bootstrap import GroupBootstrap
-    from sparseprobe.progress import Progress
-    from sparseprobe.selection.contract import Choice, Selection
-    from sparseprobe.selection.problem import Problem
+from sparseprobe.progress import Progress
+from sparseprobe.selection.contract import Choice, Selection, choose
+from sparseprobe.selection.problem import Problem
+from sparseprobe.statistics.group_bootstrap import GroupBootstrap
+from sparseprobe.statistics.metrics import scores
+from sparseprobe.tables import Column, check_table
 
 REPORTED = ("f1", "precision", "recall", "mcc", "balanced_accuracy", "roc_auc", "pr_auc", "log_loss")
 

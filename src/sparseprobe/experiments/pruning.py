@@ -12,30 +12,24 @@ among that step's neurons, not how a pruning of noise would go on.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.probe_rows import Cell, Plan, Walk, planned_rows
-from sparseprobe.experiments.schema import PRUNING
-from sparseprobe.probes.group_bootstrap import RESAMPLES
 from sparseprobe.progress import SILENT, Progress
-from sparseprobe.selection.contract import choose
+from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.f_statistic import FStatistic
 from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.registry import selection_named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import pandas as pd
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
-    from sparseprobe.selection.contract import Selection
-
+from sparseprobe.statistics.group_bootstrap import RESAMPLES
+from sparseprobe.tables import PRUNING
 
 STEPS, CANDIDATES = 10, 50
 
@@ -56,7 +50,7 @@ def pruning(
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """A row for each feature, layer, step and k; columns as in `schema.PRUNING`, other arguments as those of `sweep`.
+    """A row for each feature, layer, step and k; columns as in `tables.PRUNING`, other arguments as those of `sweep`.
 
     Raises `InputError` where a k is above the candidates, or the steps leave fewer than k neurons.
 

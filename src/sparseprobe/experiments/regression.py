@@ -8,32 +8,28 @@ groups.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments.layer_task import checked_ks, chosen_layers, finite_layer
-from sparseprobe.experiments.schema import REGRESSION, check_table
 from sparseprobe.experiments.sweep import PAPER_K
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.control_labels import permuted_over_groups
-from sparseprobe.probes.group_bootstrap import RESAMPLES, GroupBootstrap
-from sparseprobe.probes.regression_scores import r2_interval, regression_scores
 from sparseprobe.probes.sparse_regressor import ridge
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.regression_selection import regression_supports
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.statistics.control_labels import permuted_over_groups
+from sparseprobe.statistics.group_bootstrap import RESAMPLES, GroupBootstrap
+from sparseprobe.statistics.regression_scores import r2_interval, regression_scores
+from sparseprobe.tables import REGRESSION, check_table
 
 
 def regression(
@@ -49,7 +45,7 @@ def regression(
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """k-sparse regressions of every continuous feature on every layer; columns as in `schema.REGRESSION`.
+    """k-sparse regressions of every continuous feature on every layer; columns as in `tables.REGRESSION`.
 
     `alpha` is the ridge on activations scaled by 1 / (10 std). Raises `InputError` where there are no continuous
     features, too few values of one or activations that are not finite; `UnknownNameError` for an unknown feature or

@@ -20,26 +20,22 @@ Cost: a product of (permutations x n) by (n x d) for each feature and layer.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
-from sparseprobe.experiments.schema import SIGNIFICANCE, check_table
 from sparseprobe.keyed_random import generator
-from sparseprobe.probes.control_labels import GroupLayout, size_strata
 from sparseprobe.progress import SILENT, Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.statistics.control_labels import GroupLayout, size_strata
+from sparseprobe.tables import SIGNIFICANCE, check_table
 
 PARTS = ("train", "validation", "test")
 
@@ -55,7 +51,7 @@ def neuron_significance(
     layers: Iterable[int] | int | None = None,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """A row for each feature, layer and neuron, by p_family, then |correlation|; columns as in `schema.SIGNIFICANCE`.
+    """A row for each feature, layer and neuron, by p_family, then |correlation|; columns as in `tables.SIGNIFICANCE`.
 
     Raises `UnknownNameError` for an unknown part or feature, `InputError` for fewer than 20 permutations.
 

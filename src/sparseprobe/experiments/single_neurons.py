@@ -13,33 +13,29 @@ larger scaled difference of means, then to the lower number.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
 from sparseprobe.experiments.probe_rows import REPORTED
-from sparseprobe.experiments.schema import NEURONS, check_table
-from sparseprobe.probes.best_threshold import best_thresholds
-from sparseprobe.probes.confusion import Confusion
-from sparseprobe.probes.group_bootstrap import RESAMPLES, GroupBootstrap
-from sparseprobe.probes.metrics import scores
 from sparseprobe.probes.support_probe import DEFAULT_C
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import best_first
 from sparseprobe.solvers.one_column import OneColumnFits, one_column_logistic
 from sparseprobe.solvers.two_class_data import balanced_weights
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.statistics.best_threshold import best_thresholds
+from sparseprobe.statistics.confusion import Confusion
+from sparseprobe.statistics.group_bootstrap import RESAMPLES, GroupBootstrap
+from sparseprobe.statistics.metrics import scores
+from sparseprobe.tables import NEURONS, check_table
 
 _PAPER_C = 1.0  # scikit-learn's default, which the paper took
 
@@ -56,7 +52,7 @@ def single_neurons(
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """The best `keep` neurons of each feature and layer (None: all), best first; columns as in `schema.NEURONS`.
+    """The best `keep` neurons of each feature and layer (None: all), best first; columns as in `tables.NEURONS`.
 
     Arguments and errors as those of `sweep`.
 

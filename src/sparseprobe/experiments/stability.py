@@ -8,30 +8,25 @@ random.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.layer_task import checked_ks
 from sparseprobe.experiments.probe_rows import Cell, Walk
-from sparseprobe.experiments.schema import STABILITY
 from sparseprobe.experiments.sweep import PAPER_K
 from sparseprobe.keyed_random import generator
 from sparseprobe.progress import SILENT, Progress
-from sparseprobe.selection.contract import choose
+from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.selection.registry import selection_named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
-    from sparseprobe.selection.contract import Selection
+from sparseprobe.tables import STABILITY
 
 
 def selection_stability(
@@ -48,7 +43,7 @@ def selection_stability(
     layers: Iterable[int] | int | None = None,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """A row for each feature, layer, k and neuron that was chosen at least once; columns as in `schema.STABILITY`.
+    """A row for each feature, layer, k and neuron that was chosen at least once; columns as in `tables.STABILITY`.
 
     `share` of the training groups is drawn without replacement. Raises `InputError` for fewer than two resamples, a
     share that is not between 0 and 1, or groups so few that a draw has labels of one class.

@@ -8,23 +8,20 @@ over groups. By default the probe on the chosen neurons is an L2 logistic regres
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import pandas as pd
+
+from sparseprobe.activations import Activations
+from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.experiments.layer_task import checked_ks
 from sparseprobe.experiments.probe_rows import Plan, Walk, planned_rows
-from sparseprobe.experiments.schema import CERTIFICATE, SWEEP
-from sparseprobe.probes.group_bootstrap import RESAMPLES
 from sparseprobe.progress import SILENT, Progress
+from sparseprobe.selection.contract import Selection
 from sparseprobe.selection.registry import selection_named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    import pandas as pd
-
-    from sparseprobe.activations import Activations
-    from sparseprobe.datasets.probing_dataset import ProbingDataset
-    from sparseprobe.selection.contract import Selection
+from sparseprobe.statistics.group_bootstrap import RESAMPLES
+from sparseprobe.tables import CERTIFICATE, SWEEP
 
 PAPER_K = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32, 64, 128, 256)
 """The numbers of neurons of the paper, used up to the width of the layer."""
@@ -43,7 +40,7 @@ def sweep(
     bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """k-sparse probes of every feature on every layer, one row for each k; columns as in `schema.SWEEP`.
+    """k-sparse probes of every feature on every layer, one row for each k; columns as in `tables.SWEEP`.
 
     `features` (binary ones) and `layers` are all by default; `bootstrap` is the number of resamples of the intervals.
     Raises `UnknownNameError` for an unknown selection, preset or feature; `InputError` for k above the width, an

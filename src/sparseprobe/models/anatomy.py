@@ -16,20 +16,17 @@ four to eight runs of each kind of block over five positions; most models have o
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from sparseprobe.errors import UnsupportedModelError
 from sparseprobe.models.forward_pass import tensor_of
 from sparseprobe.models.layer import Layer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from torch.utils.hooks import RemovableHandle
 
 N_POSITIONS = 5
 

@@ -6,23 +6,19 @@ behaviour: which list of modules are its blocks, which norm comes after them, an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from sparseprobe.errors import UnsupportedModelError
 from sparseprobe.models.anatomy import N_POSITIONS, BlockCall, attends_forward, find_layer
 from sparseprobe.models.forward_pass import Batch, Numbering, StopForward, call_trunk, pad, tensor_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch.utils.hooks import RemovableHandle
-
-    from sparseprobe.models.layer import Layer
+from sparseprobe.models.layer import Layer
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,17 @@ it is padded, and a batch of many equals one by one (tested for every architectu
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
-    from torch import Tensor, nn
-
     from sparseprobe.models.language_model import LanguageModel
 
 Side = Literal["left", "right"]

@@ -16,13 +16,12 @@ from torch import nn
 from sparseprobe.errors import InputError, UnsupportedModelError
 from sparseprobe.models.block_calls import examine_trunk
 from sparseprobe.models.fingerprint import model_fingerprint
+from sparseprobe.models.forward_pass import Numbering
 from sparseprobe.models.layer import SITES, Layer, Site
 from sparseprobe.models.neuron_weights import NeuronWeights, read_neuron_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from sparseprobe.models.forward_pass import Numbering
 
 
 @dataclass(frozen=True, eq=False)

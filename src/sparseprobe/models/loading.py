@@ -7,6 +7,7 @@ architecture). Each way in which it can fail is one sentence that says what was 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import CRITICAL
 from pathlib import Path
@@ -25,8 +26,6 @@ from sparseprobe.models.language_model import LanguageModel
 from sparseprobe.models.shipped import shipped_models, shipped_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 DTypeName = Literal["float32", "float16", "bfloat16"]

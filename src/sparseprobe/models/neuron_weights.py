@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from sparseprobe.errors import UnsupportedModelError
 from sparseprobe.models.anatomy import projection_widths
+from sparseprobe.models.layer import Layer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from sparseprobe.models.layer import Layer
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,28 +1,34 @@
 """Neurons: what they do, and whether they matter to the model."""
 
-from sparseprobe.neurons.ablate import ablate
-from sparseprobe.neurons.activation_summary import ActivationSummary, LayerSummary, summarise
-from sparseprobe.neurons.checkpoint_weights import Checkpoint
 from sparseprobe.neurons.describe_neuron import describe_neuron
-from sparseprobe.neurons.folded_norm import folded_norm, mean_inverse_scale
-from sparseprobe.neurons.label_relation import LabelRelation, label_relation
-from sparseprobe.neurons.loss_stream import TokenLosses, changed_logits, token_losses
+from sparseprobe.neurons.interventions.ablate import ablate
+from sparseprobe.neurons.interventions.loss_stream import TokenLosses, changed_logits, token_losses
+from sparseprobe.neurons.interventions.specificity import own_features, specificity
+from sparseprobe.neurons.interventions.values import ClassMean, Fixed, Mean, Resampled, Scaled, parse_value
 from sparseprobe.neurons.neuron_card import NeuronCard
 from sparseprobe.neurons.neuron_sets import NeuronSet, name_of, neuron_sets
-from sparseprobe.neurons.output_logits import (
+from sparseprobe.neurons.on_text.activation_summary import ActivationSummary, LayerSummary, summarise
+from sparseprobe.neurons.on_text.label_relation import LabelRelation, label_relation
+from sparseprobe.neurons.on_text.stimuli import Stimuli, stimuli
+from sparseprobe.neurons.on_text.token_activations import (
+    TokenActivations,
+    by_class,
+    by_token,
+    disambiguation,
+    read_tokens,
+)
+from sparseprobe.neurons.on_text.union_test import UnionTest, union_test
+from sparseprobe.neurons.weights.checkpoint_weights import Checkpoint
+from sparseprobe.neurons.weights.folded_norm import folded_norm, mean_inverse_scale
+from sparseprobe.neurons.weights.output_logits import (
     effect_by_token_class,
     input_tokens,
     logit_effect,
     logit_moments,
     promoted_tokens,
 )
-from sparseprobe.neurons.schema import ABLATION, SPECIFICITY
-from sparseprobe.neurons.specificity import own_features, specificity
-from sparseprobe.neurons.stimuli import Stimuli, stimuli
-from sparseprobe.neurons.token_activations import TokenActivations, by_class, by_token, disambiguation, read_tokens
-from sparseprobe.neurons.union_test import UnionTest, union_test
-from sparseprobe.neurons.values import ClassMean, Fixed, Mean, Resampled, Scaled, parse_value
-from sparseprobe.neurons.weight_statistics import layer_profile, weight_statistics
+from sparseprobe.neurons.weights.weight_statistics import layer_profile, weight_statistics
+from sparseprobe.tables import ABLATION, SPECIFICITY
 
 __all__ = [
     "ABLATION",

@@ -6,34 +6,28 @@ of the ablation over its part of the text (`ablation=False` leaves them out). Me
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from sparseprobe.datasets import ProbingDataset
 from sparseprobe.errors import InputError
-from sparseprobe.models import NeuronWeights
-from sparseprobe.neurons import histogram
-from sparseprobe.neurons.ablate import ablate
-from sparseprobe.neurons.contexts import contexts
-from sparseprobe.neurons.folded_norm import mean_inverse_scale
-from sparseprobe.neurons.followed_spans import followed_features
+from sparseprobe.models import LanguageModel, Neuron, NeuronWeights
+from sparseprobe.neurons.interventions.ablate import ablate
 from sparseprobe.neurons.neuron_card import NeuronCard
 from sparseprobe.neurons.neuron_sets import neuron_sets
-from sparseprobe.neurons.output_logits import effect_by_token_class, promoted_tokens, reads_residual_stream
-from sparseprobe.neurons.schema import ABLATION, PROMOTED, TOKEN_CLASSES, WEIGHTS, make_table
-from sparseprobe.neurons.stimuli import stimuli
-from sparseprobe.neurons.token_activations import by_class, by_token, read_tokens
-from sparseprobe.neurons.weight_statistics import statistics_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.datasets import ProbingDataset
-    from sparseprobe.models import LanguageModel, Neuron
-    from sparseprobe.progress import Progress
+from sparseprobe.neurons.on_text.contexts import contexts
+from sparseprobe.neurons.on_text.followed_spans import followed_features
+from sparseprobe.neurons.on_text.stimuli import stimuli
+from sparseprobe.neurons.on_text.token_activations import by_class, by_token, read_tokens
+from sparseprobe.neurons.weights.folded_norm import mean_inverse_scale
+from sparseprobe.neurons.weights.output_logits import effect_by_token_class, promoted_tokens, reads_residual_stream
+from sparseprobe.neurons.weights.weight_statistics import statistics_of
+from sparseprobe.progress import Progress
+from sparseprobe.statistics import histogram
+from sparseprobe.tables import ABLATION, PROMOTED, TOKEN_CLASSES, WEIGHTS, make_table
 
 SHARES = {"q01": 0.01, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q99": 0.99}
 

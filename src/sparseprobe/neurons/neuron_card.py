@@ -5,27 +5,26 @@ from __future__ import annotations
 import html
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from sparseprobe.neurons import histogram
+from sparseprobe.models import Neuron
+from sparseprobe.neurons.on_text.contexts import Context
+from sparseprobe.statistics import histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy as np
-    from numpy.typing import NDArray
     from rich.console import RenderableType
 
-    from sparseprobe.models import Neuron
-    from sparseprobe.neurons.contexts import Context
-    from sparseprobe.neurons.stimuli import Stimuli
+    from sparseprobe.neurons.on_text.stimuli import Stimuli
 
 BARS = "▁▂▃▄▅▆▇█"
 SHOWN_BINS = 40
@@ -52,13 +51,13 @@ class NeuronCard:
     stimuli: Stimuli
     """The n-grams that drive it."""
     promoted: pd.DataFrame
-    """Tokens whose logits it raises and lowers most, `schema.PROMOTED`; empty without a direct effect on them."""
+    """Tokens whose logits it raises and lowers most, `tables.PROMOTED`; empty without a direct effect on them."""
     token_classes: pd.DataFrame
     """Its effect by kind of token, `schema.TOKEN_CLASSES`."""
     weights: Mapping[str, float]
-    """Norms, bias and cosines, `schema.WEIGHTS`."""
+    """Norms, bias and cosines, `tables.WEIGHTS`."""
     ablation: pd.DataFrame
-    """What the model loses without it, `schema.ABLATION`; empty if it was not asked for."""
+    """What the model loses without it, `tables.ABLATION`; empty if it was not asked for."""
 
     def __repr__(self) -> str:
         return f"NeuronCard({self.neuron} of {self.model!r} on {self.collection!r})"

@@ -8,15 +8,11 @@ Everything in this package works on sets, because a feature often needs more tha
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from sparseprobe.errors import InputError
-from sparseprobe.models import Neuron
-
-if TYPE_CHECKING:
-    from sparseprobe.models import LanguageModel
+from sparseprobe.models import LanguageModel, Neuron
 
 NEURON_SITES = ("mlp", "mlp_pre", "mlp_gate", "mlp_up")
 RANDOM_BASES = ("gaussian_basis", "orthonormal")

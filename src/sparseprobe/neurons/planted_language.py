@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from sparseprobe.datasets import ProbingDataset, Sequences, TokenizerRecord
@@ -26,7 +27,6 @@ from sparseprobe.keyed_random import generator
 from sparseprobe.models import LanguageModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from transformers import PreTrainedModel
 
 LETTERS = "ABCDEFGHIJKLMNOZ"

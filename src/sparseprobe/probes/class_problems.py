@@ -6,18 +6,14 @@ All of them share one training layer, hence one set of class statistics.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
 from sparseprobe.selection.problem import Problem, TrainingLayer
-from sparseprobe.solvers.matrix import is_sparse
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sparseprobe.solvers.matrix import Matrix
+from sparseprobe.solvers.matrix import Matrix, is_sparse
 
 ClassWeight = Mapping[Any, float] | str | None
 

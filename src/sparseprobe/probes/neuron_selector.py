@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.multiclass import check_classification_targets
@@ -12,13 +13,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sparseprobe.probes.class_problems import ClassWeight, class_problems
 from sparseprobe.probes.sparse_probe import checked_k
-from sparseprobe.selection.contract import choose
+from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.registry import selection_named
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sparseprobe.selection.contract import Selection
 
 
 class NeuronSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]

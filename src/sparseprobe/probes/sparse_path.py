@@ -9,28 +9,23 @@ is within one standard error of the best (Breiman et al. 1984, section 3.4.3), "
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.probes.metrics import METRICS, scores
+from sparseprobe.probes.class_problems import ClassWeight
 from sparseprobe.probes.sparse_probe import SparseClassifier, checked_k, probabilities, warn_unless_converged
 from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
 from sparseprobe.selection.adaptive import LADDER
-from sparseprobe.selection.contract import choose
+from sparseprobe.selection.contract import Selection, choose
+from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.probes.class_problems import ClassWeight
-    from sparseprobe.selection.contract import Selection
-    from sparseprobe.selection.problem import Problem
+from sparseprobe.statistics.metrics import METRICS, scores
 
 RULES = ("best", "one_standard_error")
 _SMALLER_IS_BETTER = ("log_loss",)
@@ -45,7 +40,7 @@ class SparsePath(SparseClassifier):
     least 2, None for 5 (fewer where a class has fewer examples; with fewer than two examples of a class no k is
     preferred to the largest), or a splitter or folds as in scikit-learn, which must keep groups together where groups
     are given (`GroupKFold` does, `KFold` does not); `metric` a name of
-    `sparseprobe.probes.metrics.METRICS`, its mean over classes where there are more than two; `rule` "best" or
+    `sparseprobe.statistics.metrics.METRICS`, its mean over classes where there are more than two; `rule` "best" or
     "one_standard_error"; the rest as in `SparseProbe`.
 
     Attributes: `k_` the list, ascending; `best_k_`; `cv_scores_` (n_folds, n_k); `supports_` for each k (k,), or

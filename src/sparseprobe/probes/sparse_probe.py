@@ -9,9 +9,10 @@ splits, intervals and controls; this is for pipelines, grids and other people's 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -22,14 +23,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from sparseprobe.errors import InputError
 from sparseprobe.probes.class_problems import ClassWeight, class_problems
 from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
-from sparseprobe.selection.contract import choose
+from sparseprobe.selection.contract import Selection, choose
+from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sparseprobe.selection.contract import Selection
-    from sparseprobe.selection.problem import Problem
 
 
 class SparseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -9,9 +9,10 @@ Neurons are chosen on the data that it is fitted on (module `selection.regressio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import solve
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -21,9 +22,6 @@ from sparseprobe.probes.sparse_probe import checked_k
 from sparseprobe.selection.regression_selection import regression_supports
 from sparseprobe.selection.scaling import scale_of
 from sparseprobe.solvers.matrix import dense_columns
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -8,27 +8,22 @@ optimal ones too, a plain L2 logistic regression, C = 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.errors import UnknownNameError
 from sparseprobe.selection.adaptive import elastic_net_settings
+from sparseprobe.selection.contract import Choice
+from sparseprobe.selection.problem import Problem
 from sparseprobe.solvers.elastic_net import NestedElasticNet
+from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.logistic import checked_strength, newton
-from sparseprobe.solvers.matrix import is_sparse
+from sparseprobe.solvers.matrix import Matrix, is_sparse
 from sparseprobe.solvers.support_vector_machine import support_vector_machine
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.selection.contract import Choice
-    from sparseprobe.selection.problem import Problem
-    from sparseprobe.solvers.linear_fit import LinearFit
-    from sparseprobe.solvers.matrix import Matrix
 
 Loss = Literal["logistic", "hinge", "squared_hinge"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)

@@ -14,6 +14,7 @@ Cost: 15 elastic nets that share Grams (module `solvers.elastic_net`): n 256^2 a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -22,12 +23,10 @@ import numpy as np
 from sparseprobe.selection.contract import Choice, best_first
 from sparseprobe.selection.registry import register_selection
 from sparseprobe.solvers.elastic_net import NestedElasticNet
+from sparseprobe.solvers.linear_fit import LinearFit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sparseprobe.selection.problem import Problem
-    from sparseprobe.solvers.linear_fit import LinearFit
 
 LADDER = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32, 64, 128, 256)
 

@@ -16,20 +16,18 @@ write `scores` alone.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
+from sparseprobe.solvers.linear_fit import LinearFit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
     from sparseprobe.selection.problem import Problem
-    from sparseprobe.solvers.linear_fit import LinearFit
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,18 @@ Neurons beyond those with a coefficient follow by mean difference.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.selection.contract import Choice, Ranking, best_first
 from sparseprobe.selection.registry import register_selection
 from sparseprobe.solvers.working_set import elastic_net_over_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
     from sparseprobe.selection.problem import Problem
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import xlogy
 from sklearn.feature_selection import mutual_info_classif
 
@@ -24,8 +25,6 @@ from sparseprobe.selection.problem import DENSE_COLUMNS
 from sparseprobe.selection.registry import register_selection
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sparseprobe.selection.problem import Problem
 
 

@@ -8,6 +8,7 @@ Cost: see `sparseprobe.solvers.optimal`; up to `time_limit` for each k.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,10 @@ import numpy as np
 from sparseprobe.selection.contract import Certificate, Choice
 from sparseprobe.selection.registry import register_selection
 from sparseprobe.solvers.optimal import optimal_path
+from sparseprobe.solvers.optimal.losses import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sparseprobe.selection.problem import Problem
-    from sparseprobe.solvers.optimal.losses import Loss
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,16 @@ pruning, where neurons that were removed are no candidates any more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
-from sparseprobe.selection.contract import Ranking, best_first
+from sparseprobe.selection.contract import Choice, Ranking, Selection, best_first
 from sparseprobe.selection.mean_difference import MeanDifference
 from sparseprobe.selection.problem import Problem, TrainingLayer
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.selection.contract import Choice, Selection
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sparseprobe.activations.class_statistics import ClassStatistics, class_statistics
 from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
-from sparseprobe.selection.quantile_codes import class_histograms, quantile_codes
 from sparseprobe.selection.scaling import deviation_of, scale_of
-from sparseprobe.selection.weighted_statistics import weighted_class_statistics
-from sparseprobe.solvers.matrix import is_sparse
+from sparseprobe.solvers.matrix import Matrix, is_sparse
 from sparseprobe.solvers.two_class_data import TwoClassData, balanced_weights
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sparseprobe.solvers.matrix import Matrix
+from sparseprobe.statistics.class_statistics import ClassStatistics, class_statistics
+from sparseprobe.statistics.quantile_codes import class_histograms, quantile_codes
+from sparseprobe.statistics.weighted_statistics import weighted_class_statistics
 
 DENSE_COLUMNS = 256  # columns of a sparse layer that are made dense at once
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sparseprobe.errors import InputError, UnknownNameError
-
-if TYPE_CHECKING:
-    from sparseprobe.selection.contract import Selection
+from sparseprobe.selection.contract import Selection
 
 PRESETS = ("default", "paper")
 _SELECTIONS: dict[str, dict[str, Selection]] = {}

@@ -7,21 +7,15 @@ passed over. Both see centred columns; weights count examples. Cost: one pass ov
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.errors import UnknownNameError
-from sparseprobe.solvers.matrix import dense_columns, is_sparse
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from sparseprobe.solvers.matrix import Matrix
+from sparseprobe.solvers.matrix import Matrix, dense_columns, is_sparse
 
 REGRESSION_SELECTIONS = ("matching_pursuit", "correlation")
 

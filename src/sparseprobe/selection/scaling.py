@@ -7,12 +7,9 @@ being blown up. Not centring leaves 0, the value of a silent neuron, where it is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from sparseprobe.activations.class_statistics import ClassStatistics
+from sparseprobe.statistics.class_statistics import ClassStatistics
 
 SPREAD = 10.0
 FLOOR = 1e-3
@@ -31,7 +28,7 @@ def scale_of(deviation: np.ndarray) -> np.ndarray:
 def deviation_of(statistics: ClassStatistics) -> np.ndarray:
     """Standard deviation of each neuron over the labelled examples of each feature, (n_features, d).
 
-    >>> from sparseprobe.activations.class_statistics import class_statistics
+    >>> from sparseprobe.statistics.class_statistics import class_statistics
     >>> X, labels = np.array([[0.0], [2.0], [4.0], [9.0]], np.float32), np.array([[0], [0], [1], [-1]])
     >>> deviation_of(class_statistics(X, labels))
     array([[1.63299316]])

@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
 from sparseprobe.selection.contract import Ranking
 from sparseprobe.selection.registry import register_selection
-from sparseprobe.solvers.matrix import is_sparse
+from sparseprobe.solvers.matrix import Matrix, is_sparse
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sparseprobe.selection.problem import Problem
-    from sparseprobe.solvers.matrix import Matrix
 
 _TOLERANCE = 1e-3  # coefficients are then right to 1e-4, and the same neurons lead (measured, n = 3,000, d = 1,024)
 

@@ -8,12 +8,10 @@ vectorised: the one-column logistic kernel runs four times faster that way.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numba
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Kernel = TypeVar("Kernel", bound="Callable[..., Any]")
 

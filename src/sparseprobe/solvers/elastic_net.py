@@ -17,21 +17,16 @@ fits of the paper's path take less time than one fit by saga.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
 from sparseprobe.solvers.compiled import compiled
+from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.logistic import centred_gram, checked_strength
 from sparseprobe.solvers.matrix import dense_columns
 from sparseprobe.solvers.penalised_loss import PenalisedLoss, Point
 from sparseprobe.solvers.two_class_data import TwoClassData
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sparseprobe.solvers.linear_fit import LinearFit
 
 _TRUSTED = (0.6, 1.6)  # true over predicted decrease within which an old Gram is kept
 _SLOW = 0.2  # an old Gram is replaced where a step leaves more than this share of the gap

@@ -7,14 +7,10 @@ r = z - m ln 2; adding 1.5 * 2^52 rounds z / ln 2 and leaves m in the low bits o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.solvers.compiled import compiled
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _ROUND = 6755399441055744.0  # 1.5 * 2^52
 _PER_LN2 = 1.4426950408889634

@@ -13,18 +13,14 @@ Cost: 5 to 10 steps of n k^2 (Cholesky up to 1,024 columns) or of n k for each c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
 from sparseprobe.errors import InputError
+from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.penalised_loss import PenalisedLoss
 from sparseprobe.solvers.two_class_data import TwoClassData
-
-if TYPE_CHECKING:
-    from sparseprobe.solvers.linear_fit import LinearFit
 
 _MOST_COLUMNS_FACTORED = 1024
 _MOST_TURNS = 200

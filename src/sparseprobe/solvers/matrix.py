@@ -6,15 +6,13 @@ stored values. Whatever goes over all columns goes over the stored values; only 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from sparseprobe.solvers.compiled import compiled
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Matrix: TypeAlias = Any
 """Activations (n, d): a dense array of float32 or float64, or a SciPy CSR array."""

@@ -15,15 +15,12 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.solvers.compiled import compiled
 from sparseprobe.solvers.exponential import exponential
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _MAX_STEPS = 60
 _OVERSHOT = 0.5  # share of the first slope that a step may leave on the far side

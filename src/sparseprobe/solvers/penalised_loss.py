@@ -9,16 +9,13 @@ along, so that a trial costs O(n).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sparseprobe.solvers.linear_fit import LinearFit
+from sparseprobe.solvers.matrix import Matrix
 from sparseprobe.solvers.profiled_loss import ProfiledLoss, profiled_loss, relative_gap
-
-if TYPE_CHECKING:
-    from sparseprobe.solvers.matrix import Matrix
-    from sparseprobe.solvers.two_class_data import TwoClassData
+from sparseprobe.solvers.two_class_data import TwoClassData
 
 _SUFFICIENT = 1e-4  # Armijo's share of the predicted decrease
 _SMALLEST_STEP = 1e-10

@@ -17,16 +17,13 @@ and Boyd 2007, section 3).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import entr
 
 from sparseprobe.solvers.compiled import compiled
 from sparseprobe.solvers.exponential import exponential
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _MAX_STEPS = 100
 _BALANCE = 1e-12  # how equal, relative to their size, the residuals of the two classes must become

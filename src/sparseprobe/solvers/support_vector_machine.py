@@ -10,7 +10,7 @@ Cost: a few Newton steps of O(n k) (module `solvers.optimal.restricted`) and one
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -18,9 +18,7 @@ from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.optimal.column_store import ColumnStore
 from sparseprobe.solvers.optimal.problem import pose
 from sparseprobe.solvers.optimal.restricted import solve_restricted
-
-if TYPE_CHECKING:
-    from sparseprobe.solvers.two_class_data import TwoClassData
+from sparseprobe.solvers.two_class_data import TwoClassData
 
 _GAP = 1e-13  # asked for; where rounding ends the descent before, the answer is as good as float64 allows
 _CONVERGED = 1e-8

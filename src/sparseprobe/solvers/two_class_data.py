@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sparseprobe.errors import InputError
-
-if TYPE_CHECKING:
-    from sparseprobe.solvers.matrix import Matrix
+from sparseprobe.solvers.matrix import Matrix
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,12 @@ is near 0 and hence nothing is 0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from sparseprobe.solvers.elastic_net import NestedElasticNet
 from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.penalised_loss import PenalisedLoss
-
-if TYPE_CHECKING:
-    from sparseprobe.solvers.two_class_data import TwoClassData
+from sparseprobe.solvers.two_class_data import TwoClassData
 
 _FIRST = 64
 

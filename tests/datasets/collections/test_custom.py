@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from sparseprobe.datasets import ProbingDataset, load_dataset
-from sparseprobe.datasets.collections.labelled_spans import parse_spans
-from sparseprobe.datasets.collections.word_tags import parse_tags
-from sparseprobe.datasets.labelled_text import LabelledText, TextReader
+from sparseprobe.datasets.labelling.labelled_spans import parse_spans
+from sparseprobe.datasets.labelling.labelled_text import LabelledText, TextReader
+from sparseprobe.datasets.labelling.word_tags import parse_tags
 from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 
 from sparseprobe.datasets import ProbingDataset, load_dataset
 from sparseprobe.datasets.collections.people import FEATURES
-from sparseprobe.datasets.collections.person_properties import one_class
+from sparseprobe.datasets.labelling.person_properties import one_class
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import DataError, InputError
 

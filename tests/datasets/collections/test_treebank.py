@@ -8,10 +8,10 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from sparseprobe.datasets import ProbingDataset, load_dataset
-from sparseprobe.datasets.collections.collection import TEXTS
-from sparseprobe.datasets.collections.packed_sentences import PackedSentences
+from sparseprobe.datasets.collection import TEXTS
 from sparseprobe.datasets.collections.treebank import END, FIRST_END, PAPER, TREEBANK, UPOS
-from sparseprobe.datasets.conllu_words import Analysis, TreebankReader
+from sparseprobe.datasets.labelling.conllu_words import Analysis, TreebankReader
+from sparseprobe.datasets.labelling.packed_sentences import PackedSentences
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
 from sparseprobe.errors import DataError, UnknownNameError
 

@@ -5,10 +5,10 @@ To add one, write a file that ends in a `Collection` (see `collection` for the c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from sparseprobe.datasets.collection import Collection
 from sparseprobe.datasets.collections.affixes import AFFIXES
-from sparseprobe.datasets.collections.collection import Collection
 from sparseprobe.datasets.collections.compound_words import COMPOUND_WORDS
 from sparseprobe.datasets.collections.counterfact import COUNTERFACT
 from sparseprobe.datasets.collections.custom import CUSTOM
@@ -20,9 +20,6 @@ from sparseprobe.datasets.collections.plain_text import PLAIN_TEXT
 from sparseprobe.datasets.collections.position import POSITION
 from sparseprobe.datasets.collections.programming_language import PROGRAMMING_LANGUAGE
 from sparseprobe.datasets.collections.treebank import TREEBANK
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["COLLECTIONS", "Collection"]
 

@@ -11,18 +11,17 @@ better labelled by spans (see `custom`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.token_text import find_tokens
+from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.token_text import find_tokens
 from sparseprobe.datasets.vocabulary import FRAGMENT, label_vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sparseprobe.datasets.candidates import Candidates
+    from sparseprobe.datasets.labelling.candidates import Candidates
 
 STEM = 2
 """Letters that a token must have besides the affix."""

@@ -20,21 +20,20 @@ one tokenisation.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from sparseprobe.datasets.alignment import align
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.text_endings import TextEndings
+from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.alignment import align
+from sparseprobe.datasets.labelling.text_endings import TextEndings
 from sparseprobe.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sparseprobe.datasets.candidates import Candidates
+    from sparseprobe.datasets.labelling.candidates import Candidates
 
 COMPOUNDS = (
     "high school",

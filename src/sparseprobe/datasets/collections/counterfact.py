@@ -10,20 +10,19 @@ that is called both true and false is an error of the source.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.text_endings import TextEndings
+from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.text_endings import TextEndings
 from sparseprobe.datasets.tokenising import batches
 from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sparseprobe.datasets.candidates import Candidates
+    from sparseprobe.datasets.labelling.candidates import Candidates
 
 FEATURE = "true_statement"
 SIDES = (("true", 1), ("false", 0))

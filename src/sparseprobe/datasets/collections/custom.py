@@ -16,22 +16,21 @@ inside a span. See `labelled_spans` for boundaries that fall inside a token, `wo
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.labelled_spans import find_spans
-from sparseprobe.datasets.collections.text_labels import find_labelled_texts, named_columns
-from sparseprobe.datasets.collections.token_text import find_tokens
-from sparseprobe.datasets.collections.word_tags import parse_tags
+from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.labelled_spans import find_spans
+from sparseprobe.datasets.labelling.text_labels import find_labelled_texts, named_columns
+from sparseprobe.datasets.labelling.token_text import find_tokens
+from sparseprobe.datasets.labelling.word_tags import parse_tags
 from sparseprobe.datasets.vocabulary import label_vocabulary
 from sparseprobe.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sparseprobe.datasets.candidates import Candidates
+    from sparseprobe.datasets.labelling.candidates import Candidates
 
 SOURCES = ("target_column", "spans_column", "tags_column", "token_property")
 

@@ -8,8 +8,8 @@ serves.
 
 from __future__ import annotations
 
-from sparseprobe.datasets.collections.collection import Collection
-from sparseprobe.datasets.collections.text_labels import label_finder
+from sparseprobe.datasets.collection import Collection
+from sparseprobe.datasets.labelling.text_labels import label_finder
 
 SOURCES = {
     "encyclopedia": "an encyclopedia article (paper: Wikipedia)",

@@ -7,8 +7,8 @@ topics in all nine languages, so that a topic does not give the language away.
 
 from __future__ import annotations
 
-from sparseprobe.datasets.collections.collection import Collection
-from sparseprobe.datasets.collections.text_labels import label_finder
+from sparseprobe.datasets.collection import Collection
+from sparseprobe.datasets.labelling.text_labels import label_finder
 
 LANGUAGES = {
     "es": "Spanish",

@@ -16,20 +16,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sparseprobe.datasets.alignment import align
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.person_properties import PersonProperties, classes_of
-from sparseprobe.datasets.collections.text_endings import TextEndings
+from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.alignment import align
+from sparseprobe.datasets.labelling.person_properties import PersonProperties, classes_of
+from sparseprobe.datasets.labelling.text_endings import TextEndings
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from sparseprobe.datasets.candidates import Candidates
-    from sparseprobe.datasets.labelled_text import LabelledText
+    from sparseprobe.datasets.labelling.candidates import Candidates
+    from sparseprobe.datasets.labelling.labelled_text import LabelledText
 
 PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "sex_or_gender": ("female", "male"),

@@ -8,18 +8,17 @@ and says nothing else. Long texts are cut into windows of the context; every win
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.token_text import find_tokens
+from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.token_text import find_tokens
 from sparseprobe.datasets.vocabulary import FRAGMENT, label_vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from sparseprobe.datasets.candidates import Candidates
+    from sparseprobe.datasets.labelling.candidates import Candidates
 
 
 def _any(holds: Callable[[str], bool]) -> Callable[[str], bool]:

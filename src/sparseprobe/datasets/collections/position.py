@@ -13,18 +13,14 @@ and all four are of the same tokens. A sequence of one token has no relative pos
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from sparseprobe.datasets.candidates import Candidates
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.token_text import is_text, text_windows, token_places
+from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.candidates import Candidates
+from sparseprobe.datasets.labelling.token_text import is_text, text_windows, token_places
 from sparseprobe.errors import DataError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 FEATURES = {
     "absolute": "position in the sequence, from 0",

@@ -7,8 +7,8 @@ code and its language in the column `label` serves, or a folder of source files 
 
 from __future__ import annotations
 
-from sparseprobe.datasets.collections.collection import Collection
-from sparseprobe.datasets.collections.text_labels import label_finder
+from sparseprobe.datasets.collection import Collection
+from sparseprobe.datasets.labelling.text_labels import label_finder
 
 LANGUAGES = ("C", "C++", "Go", "HTML", "Java", "JavaScript", "PHP", "Python", "XML")
 

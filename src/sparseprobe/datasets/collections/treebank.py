@@ -17,21 +17,17 @@ the treebank has. Counts of its words stand in the settings of the dataset.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sparseprobe.datasets.candidates import Candidates, rows_of
-from sparseprobe.datasets.collections.collection import Collection, Request
-from sparseprobe.datasets.collections.packed_sentences import PackedSentences
-from sparseprobe.datasets.conllu_words import TreebankReader, count_words
+from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.candidates import Candidates, rows_of
+from sparseprobe.datasets.labelling.conllu_words import Analysis, TreebankReader, count_words
+from sparseprobe.datasets.labelling.packed_sentences import PackedSentences
 from sparseprobe.errors import DataError, UnknownNameError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from sparseprobe.datasets.conllu_words import Analysis
 
 UPOS = (
     *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ"),

@@ -14,10 +14,12 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.solvers.matrix import column_sums, is_sparse
 from sparseprobe.solvers.optimal.certificate import Certificate, certify
@@ -26,10 +28,6 @@ from sparseprobe.solvers.optimal.relaxation import Branch, Candidates, Relaxed, 
 from sparseprobe.solvers.optimal.restricted import Restricted, solve_restricted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
-
     from sparseprobe.solvers.optimal.column_store import ColumnStore
     from sparseprobe.solvers.optimal.losses import Vector
     from sparseprobe.solvers.optimal.problem import Problem

@@ -11,12 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.solvers.matrix import dense_columns, is_sparse
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sparseprobe.solvers.optimal.losses import Vector
     from sparseprobe.solvers.optimal.problem import Problem
     from sparseprobe.solvers.optimal.proximal_newton import Slots

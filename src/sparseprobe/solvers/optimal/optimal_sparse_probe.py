@@ -16,10 +16,12 @@ difference keeps every margin below 1, these k are the optimum and no search is 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.errors import InputError
 from sparseprobe.solvers.optimal.branch_and_bound import SearchResult, SupportSearch, leads_by_mean_difference
@@ -28,10 +30,6 @@ from sparseprobe.solvers.optimal.losses import HINGE, Loss
 from sparseprobe.solvers.optimal.problem import SCALE_X, ClassWeight, Problem, pose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import ArrayLike, NDArray
-
     from sparseprobe.solvers.matrix import Matrix
 
 SMALLEST_TOLERANCE = 1e-8  # problems of one support are solved to a gap of 1e-9

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.solvers.matrix import dense_columns, is_sparse, squared_norms
 from sparseprobe.solvers.optimal.losses import LOGISTIC, LOSSES, Loss, Vector
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
     from sparseprobe.solvers.matrix import Matrix
 
 SCALE_X = "scale X, for example each column to a standard deviation of 0.1"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.solvers.optimal.certificate import Certificate, certify
 from sparseprobe.solvers.optimal.k_support import Mask, Seats, penalty, seat_shares
@@ -21,8 +22,6 @@ from sparseprobe.solvers.optimal.losses import SmoothLoss, Vector, total_loss
 from sparseprobe.solvers.optimal.proximal_newton import Examples, minimise, predict_margins
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sparseprobe.solvers.matrix import Matrix
     from sparseprobe.solvers.optimal.column_store import ColumnStore
     from sparseprobe.solvers.optimal.problem import Problem

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sparseprobe.solvers.optimal.certificate import ROUNDOFF, balance
 from sparseprobe.solvers.optimal.crossover import settle_on_margin
@@ -21,8 +22,6 @@ from sparseprobe.solvers.optimal.losses import HINGE, SmoothLoss, Vector, total_
 from sparseprobe.solvers.optimal.proximal_newton import Examples, minimise, predict_margins
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sparseprobe.solvers.optimal.column_store import ColumnStore
     from sparseprobe.solvers.optimal.problem import Problem
 

@@ -1,0 +1,1 @@
+"""Change neurons in the model and see what it loses, and where."""

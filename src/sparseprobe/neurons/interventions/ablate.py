@@ -1,0 +1,238 @@
+"""Take neurons away and see what the model loses, and where: on the feature's text, on other text, on all text.
+
+    change  =  mean over groups of  mean over tokens of  [ -log p'(x[t+1]) + log p(x[t+1]) ]      in nats per token
+
+p' is the model with the neurons set to `value` at every token (the paper, case study 2, sets them to 0). Intervals come
+from resamples of whole groups, paired: the same tokens with and without the change. Beside each set stand random sets
+of the same layers and similar mean activation, since taking anything away from a model costs something.
+
+Cost for m sets and c controls: one pass over the text and m (1 + c) passes of the layers from the changed one on, with
+the head; memory of one batch and 16 (m + 1) bytes an example. Loss tells that neurons matter, not what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sparseprobe.datasets import ProbingDataset
+from sparseprobe.errors import InputError
+from sparseprobe.keyed_random import generator
+from sparseprobe.models import LanguageModel
+from sparseprobe.neurons.interventions.loss_stream import LossPortion, reference_for, stream_losses
+from sparseprobe.neurons.interventions.reference import matched_sets
+from sparseprobe.neurons.interventions.values import Value, parse_value
+from sparseprobe.neurons.neuron_sets import Neurons, NeuronSet, neuron_sets
+from sparseprobe.neurons.on_text.followed_spans import measured_features
+from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, split_text
+from sparseprobe.progress import Progress
+from sparseprobe.tables import ABLATION, make_table
+
+RESAMPLES = 1000
+
+
+def ablate(
+    model: LanguageModel,
+    data: ProbingDataset,
+    neurons: Neurons,
+    *,
+    value: str | float | Value = 0.0,
+    together: bool | None = None,
+    features: Sequence[str] | None = None,
+    splits: Sequence[str] | None = ("test",),
+    reference: ProbingDataset | None = None,
+    controls: int = 4,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    batch_tokens: int = BATCH_TOKENS,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """How next-token loss changes when neurons are set to `value`, for each label of each feature and for all text.
+
+    - `neurons`: names, sets of names (lists in the list, or `L3.N609+L4.N2`), or a table of neurons; each entry is a
+      change of its own, and with `together` (the default for a list) all of them at once is one more.
+    - `value`: a number, "mean", "mean(FEATURE=0)", "resampled" or "x0.5"; see `interventions.values`.
+    - `features`: by default all binary ones whose spans are followed by a token.
+    - `splits`: the part of the text to measure on, None for all of it.
+    - `reference`: the text of means, resampling and matching; by default the training part of `data`.
+    - `controls`: matched random sets for each set; their mean change stands in the same row.
+
+    Returns a table with the columns of `sparseprobe.tables.ABLATION`, a row a set, feature and label. Raises
+    `InputError` for neurons, values or features that are not there or have no loss, `UnsupportedModelError` for
+    encoders.
+
+    >>> from sparseprobe.neurons.planted_language import planted_model, planted_text
+    >>> table = ablate(planted_model(), planted_text(), "L0.N0", features=["b_after_a"], controls=2)
+    >>> table["label"].tolist(), table["n_tokens"].tolist()
+    ([<NA>, 1, 0], [276, 9, 255])
+    """
+    asked = parse_value(value)
+    sets = _with_all(neuron_sets(neurons, model), neurons, together)
+    text = split_text(data, splits, "the ablation").subset()  # a sequence without an example is of no document
+    names = measured_features(data, features, splits)
+    if controls < 0 or resamples < 1:
+        raise InputError(f"controls={controls}, resamples={resamples}: give 0 or more controls, 1 or more resamples")
+    statistics = reference_for(
+        model,
+        data,
+        sets,
+        asked,
+        reference=reference,
+        seed=seed,
+        batch_tokens=batch_tokens,
+        needed=controls > 0,
+        progress=progress,
+    )
+    wanted = {neuron for chosen in sets for neuron in chosen}
+    passes = list(sets)
+    if statistics is not None:
+        for chosen in sets:
+            passes += matched_sets(chosen, statistics, controls, without=wanted, seed=seed)
+    sums = _LossSums(text, len(sets), controls)
+    stream = stream_losses(
+        model,
+        text,
+        passes,
+        value=asked,
+        reference=statistics,
+        seed=seed,
+        batch_tokens=batch_tokens,
+        progress=progress,
+    )
+    for portion in stream:
+        sums.add(portion)
+    rows = [_rows(sums.of_sequences(), None, None, resamples, seed)]
+    rows += [
+        _rows(sums.of_examples(feature, label), feature, label, resamples, seed)
+        for feature in names
+        for label in (1, 0)
+    ]
+    about = {"model": model.name, "collection": data.name, "value": str(asked), "seed": seed, "n_controls": controls}
+    return _table([part[number] for number in range(len(sets)) for part in rows if part], sets, about)
+
+
+@dataclass(frozen=True, eq=False)
+class _Units:
+    """Losses added up over units (examples or sequences) that belong to groups."""
+
+    groups: NDArray[Any]
+    """(n,)"""
+    tokens: NDArray[np.float64]
+    """(n,) positions with a loss."""
+    loss: NDArray[np.float64]
+    """(n,) sum of nats."""
+    change: NDArray[np.float64]
+    """(2 m, n): sum of changes for each set, then the mean of its controls."""
+
+
+class _LossSums:
+    """Adds portions of losses up for every example and every sequence."""
+
+    def __init__(self, data: ProbingDataset, n_sets: int, controls: int) -> None:
+        self._data, self._n_sets, self._controls = data, n_sets, controls
+        examples = data.examples
+        self._by_sequence = np.argsort(examples["sequence"].to_numpy(), kind="stable")
+        self._bounds = np.searchsorted(
+            examples["sequence"].to_numpy()[self._by_sequence], np.arange(len(data.sequences) + 1)
+        )
+        self._of_examples = np.zeros((2 + 2 * n_sets, len(examples)))
+        self._of_sequences = np.zeros((2 + 2 * n_sets, len(data.sequences)))
+
+    def add(self, portion: LossPortion) -> None:
+        """Add the losses of a batch."""
+        change = portion.changed - portion.loss
+        controls = change[self._n_sets :].reshape(self._n_sets, self._controls, *portion.loss.shape)
+        parts = [portion.counted[None].astype(np.float64), portion.loss[None], change[: self._n_sets]]
+        parts.append(controls.mean(axis=1) if self._controls else np.full_like(parts[-1], np.nan))
+        running = np.cumsum(np.pad(np.concatenate(parts), ((0, 0), (0, 0), (1, 0))), axis=2)
+        self._of_sequences[:, portion.rows] = running[:, :, -1]
+        rows = portion.rows
+        chosen = [self._by_sequence[self._bounds[row] : self._bounds[row + 1]] for row in rows]
+        row = np.repeat(np.arange(len(rows)), [len(part) for part in chosen])
+        example = np.concatenate(chosen)
+        start, stop = (self._data.examples[name].to_numpy()[example] for name in ("start", "stop"))
+        self._of_examples[:, example] = running[:, row, stop] - running[:, row, start]
+
+    def of_sequences(self) -> _Units:
+        """All text; a sequence belongs to the group of its first example."""
+        first = self._by_sequence[self._bounds[:-1]]
+        return self._units(self._of_sequences, self._data.examples["group"].to_numpy()[first])
+
+    def of_examples(self, feature: str, label: int) -> _Units:
+        """The text of the examples with a label of a feature."""
+        chosen = (self._data.labels[feature] == label).to_numpy()
+        return self._units(self._of_examples[:, chosen], self._data.examples["group"].to_numpy()[chosen])
+
+    def _units(self, sums: NDArray[np.float64], groups: NDArray[Any]) -> _Units:
+        kept = sums[0] > 0
+        return _Units(groups[kept], sums[0, kept], sums[1, kept], sums[2:, kept])
+
+
+def _rows(units: _Units, feature: str | None, label: int | None, resamples: int, seed: int) -> list[dict[str, Any]]:
+    """One row for each set; none if there is no such text."""
+    if not len(units.tokens):
+        return []
+    _, member = np.unique(units.groups, return_inverse=True)
+    n_groups = int(member.max()) + 1
+    totals = np.zeros((2 + len(units.change), n_groups))
+    np.add.at(totals.T, member, np.concatenate([units.tokens[None], units.loss[None], units.change]).T)
+    means = totals[1:] / totals[0]
+    low, high = paired_intervals(means[1:], generator(seed, "ablation", feature, label), resamples=resamples)
+    loss, change = means[0].mean(), means[1:].mean(axis=1)
+    m = len(change) // 2
+    return [
+        {
+            "feature": feature,
+            "label": label,
+            "n_groups": n_groups,
+            "n_tokens": int(units.tokens.sum()),
+            "loss": loss,
+            "loss_ablated": loss + change[number],
+            "change": change[number],
+            "change_low": low[number],
+            "change_high": high[number],
+            "control_change": change[m + number],
+            "control_low": low[m + number],
+            "control_high": high[m + number],
+        }
+        for number in range(m)
+    ]
+
+
+def paired_intervals(
+    means: NDArray[np.float64], draw: np.random.Generator, *, resamples: int = RESAMPLES
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % percentile intervals of the mean over groups of paired changes (m, n_groups), resampling groups: two (m,).
+
+    NaN with fewer than two groups, which say nothing about the spread.
+
+    >>> low, high = paired_intervals(np.array([[1.0, 2.0, 3.0]]), np.random.default_rng(0))
+    >>> bool(1 <= low[0] < 2 < high[0] <= 3)
+    True
+    """
+    n_groups = means.shape[1]
+    if n_groups < 2:
+        return np.full(len(means), np.nan), np.full(len(means), np.nan)
+    times = draw.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)
+    low, high = np.percentile(times @ means.T / n_groups, (2.5, 97.5), axis=0)
+    return low, high
+
+
+def _table(rows: list[dict[str, Any]], sets: Sequence[NeuronSet], about: dict[str, Any]) -> pd.DataFrame:
+    n_rows = len(rows) // len(sets)
+    named = [
+        {**about, **row, "neurons": [str(neuron) for neuron in sets[number // n_rows]]}
+        for number, row in enumerate(rows)
+    ]
+    return make_table(named, ABLATION)
+
+
+def _with_all(sets: tuple[NeuronSet, ...], neurons: Neurons, together: bool | None) -> tuple[NeuronSet, ...]:
+    wanted = not isinstance(neurons, pd.DataFrame) if together is None else together
+    everything = tuple(sorted({neuron for chosen in sets for neuron in chosen}))
+    return (*sets, everything) if wanted and everything not in sets else sets

@@ -1,0 +1,1 @@
+"""What neurons do on text: summaries, top examples, means by token, n-grams, relation to a label."""

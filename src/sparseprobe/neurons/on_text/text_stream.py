@@ -1,0 +1,113 @@
+"""Read neurons on all tokens of a text, batch after batch, for whatever wants to add them up.
+
+Unlike `extract`, which keeps labelled tokens, this looks at every token and keeps nothing. Sequences are run longest
+first in batches of at most `batch_tokens` padded tokens; a token is known by its place in `Sequences.tokens`. Special
+tokens are left out by id, never by position: a BOS token carries activations far from all others and means nothing.
+Cost: one forward pass up to the last wanted layer; memory of one batch, batch_tokens * widths * 4 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparseprobe.activations.aggregation import Spans
+from sparseprobe.activations.site_reader import read_site
+from sparseprobe.datasets import ProbingDataset
+from sparseprobe.datasets.sequences import Sequences
+from sparseprobe.errors import InputError
+from sparseprobe.models import Batch, LanguageModel, Site, pad
+from sparseprobe.models.forward_pass import pad_id_of
+from sparseprobe.progress import SILENT, Progress
+
+BATCH_TOKENS = 4096
+"""Padded tokens in a batch, if nothing else is asked for."""
+
+
+def stream_text(
+    model: LanguageModel,
+    data: ProbingDataset,
+    *,
+    layers: Sequence[int],
+    site: Site = "mlp",
+    batch_tokens: int = BATCH_TOKENS,
+    progress: Progress | None = None,
+) -> Iterator[tuple[NDArray[np.int64], dict[int, NDArray[np.float32]]]]:
+    """Portions of the text: places (n,) in `data.sequences.tokens`, and for each layer activations (n, width).
+
+    Raises `InputError` and `TokenizerMismatchError` where the text is not for this model.
+
+    >>> from sparseprobe.neurons.planted_language import planted_model, planted_text
+    >>> data = planted_text(3)
+    >>> sum(len(places) for places, _ in stream_text(planted_model(), data, layers=[0])) == data.n_tokens
+    True
+    """
+    require_fit(model, data)
+    special = np.array(data.tokenizer.special_ids, np.int64)
+    with (progress or SILENT).task("neurons", total=data.n_tokens, unit="tokens") as step:
+        for chosen, batch in text_batches(data.sequences, batch_tokens, pad_id=pad_id_of(model)):
+            row, column = (places.numpy() for places in batch.mask.nonzero(as_tuple=True))
+            places = data.sequences.offsets[chosen[row]] + column
+            kept = ~np.isin(data.sequences.tokens[places], special)
+            spans = Spans(row[kept], column[kept], column[kept] + 1)
+            yield (
+                places[kept],
+                read_site(model, batch, spans, layers=layers, site=site, how="none", precision="float32"),
+            )
+            step(len(places))
+
+
+def text_batches(
+    sequences: Sequences, batch_tokens: int, *, pad_id: int = 0
+) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+    """Row numbers (n_sequences,) and the batch of them, longest first; empty sequences are left out."""
+    if batch_tokens < 1:
+        raise InputError(f"batch_tokens={batch_tokens} is too small: a batch has at least one token")
+    order = np.argsort(-sequences.lengths, kind="stable")
+    order = order[sequences.lengths[order] > 0]
+    begin = 0
+    while begin < len(order):
+        fitting = max(1, batch_tokens // int(sequences.lengths[order[begin]]))
+        chosen = order[begin : begin + fitting]
+        yield chosen, pad([sequences[int(row)] for row in chosen], pad_id=pad_id)
+        begin += fitting
+
+
+def require_fit(model: LanguageModel, data: ProbingDataset) -> None:
+    """Raise unless the text was tokenised for this model and fits its vocabulary and context."""
+    if model.tokenizer is not None:
+        data.require_tokenizer(model.tokenizer)
+    if not data.n_tokens:
+        raise InputError(f"{data.name} has no tokens, so there is nothing to read")
+    largest, size = int(data.sequences.tokens.max()), model.embedding.num_embeddings
+    if largest >= size:
+        raise InputError(
+            f"{data.name} has token id {largest}, {model.name} knows 0 to {size - 1}: use its own tokenizer"
+        )
+    longest = int(data.sequences.lengths.max())
+    if model.n_context is not None and longest > model.n_context:
+        raise InputError(
+            f"{data.name} has a sequence of {longest} tokens, {model.name} was made for {model.n_context}: build the "
+            f"dataset with context={model.n_context} or less"
+        )
+
+
+def split_text(data: ProbingDataset, splits: Sequence[str] | None, purpose: str) -> ProbingDataset:
+    """The sequences of some parts of the dataset; None is all of it. Raises `InputError` if there are none."""
+    if splits is None:
+        return data
+    present = sorted(set(data.examples["split"]))
+    if not set(splits) & set(present):
+        raise InputError(
+            f"{data.name} has no examples in {' or '.join(splits)} for {purpose}: it has {', '.join(present)}; name "
+            "other splits, or None for all"
+        )
+    return data.subset(splits=splits)
+
+
+def columns_of(layers: dict[int, NDArray[Any]], pairs: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
+    """The activations (n, m) of neurons given as (layer, index)."""
+    return np.stack([layers[layer][:, index] for layer, index in pairs], axis=1).astype(np.float32)

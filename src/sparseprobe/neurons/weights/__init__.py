@@ -1,0 +1,1 @@
+"""What the weights say of neurons: effects on logits, norms, biases, cosines."""

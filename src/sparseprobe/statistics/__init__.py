@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: class statistics, histograms, thresholds, scores, intervals, controls."""

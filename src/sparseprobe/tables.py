@@ -1,0 +1,318 @@
+"""Every table of the library: its columns, with a dtype and one sentence each, and how rows become one.
+
+A table has exactly these columns in this order. Tables of exact selections have those of `CERTIFICATE` behind them.
+Scores without a suffix are of test examples; a score that does not exist (no validation examples) is NaN, null in
+Parquet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sparseprobe.errors import InputError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a result table."""
+
+    name: str
+    dtype: str
+    """As pandas says it: str, int64, float64, bool; object for lists."""
+    meaning: str
+
+
+_WHERE = (
+    Column("model", "str", "The model whose activations were read."),
+    Column("collection", "str", "The dataset that the feature belongs to."),
+    Column("feature", "str", "The property that is read."),
+    Column("site", "str", "Where in the layer the activations are from: mlp, mlp_pre, residual, attention, sae."),
+    Column("layer", "int64", "The layer, counted from 0."),
+    Column("aggregation", "str", "How the tokens of an example became one row: none, mean, max, last."),
+    Column("selection", "str", "How the neurons were chosen; `every` where all single neurons were tried."),
+    Column("k", "int64", "Number of neurons that the probe reads."),
+    Column("seed", "int64", "Seed of every random draw behind the row."),
+    Column("n_train", "int64", "Training examples that carry a label of the feature."),
+    Column("n_test", "int64", "Test examples that carry a label of the feature."),
+    Column("n_positive", "int64", "Positive test examples; n_positive / n_test is the base rate of the scores."),
+)
+_SCORES = (
+    Column("f1_validation", "float64", "F1 on validation examples, by which neurons, layers and k are to be chosen."),
+    Column("f1", "float64", "Harmonic mean of precision and recall."),
+    Column("precision", "float64", "Share of the examples called positive that are."),
+    Column("recall", "float64", "Share of the positive examples that are called so."),
+    Column("mcc", "float64", "Matthews correlation coefficient of answer and label."),
+    Column("balanced_accuracy", "float64", "Mean of the shares of right answers in both classes; chance is 0.5."),
+    Column("roc_auc", "float64", "Chance that a positive example is ranked above a negative one."),
+    Column("pr_auc", "float64", "Area under precision over recall, by trapezoids; chance is the base rate."),
+    Column(
+        "log_loss", "float64", "Mean negative log probability of the label, nats; classes weigh the same in the fit."
+    ),
+    Column("f1_low", "float64", "Lower end of the 95 % interval of f1, from resamples of whole test groups."),
+    Column("f1_high", "float64", "Upper end of that interval."),
+    Column(
+        "control_f1",
+        "float64",
+        "F1 that the same procedure reaches on labels permuted over groups, at the real shares.",
+    ),
+    Column("converged", "bool", "Whether the fit came as close to its minimum as was asked for."),
+    Column("seconds", "float64", "Wall time of the row; work that rows share is divided evenly between them."),
+)
+
+SWEEP = (
+    *_WHERE,
+    Column("support", "object", "The neurons, ascending (list of int)."),
+    Column("coef", "object", "Their coefficients, for activations as the model gives them (list of float)."),
+    Column("intercept", "float64", "The probe says yes where activations[support] . coef + intercept > 0."),
+    *_SCORES,
+)
+CERTIFICATE = (
+    Column("objective", "float64", "What the chosen neurons reach of the objective that the selection minimises."),
+    Column("bound", "float64", "No set of k neurons reaches less than this."),
+    Column("gap", "float64", "(objective - bound) / objective."),
+    Column("proven", "bool", "Whether the gap is within the tolerance, so that the choice is optimal."),
+    Column("nodes", "int64", "Nodes of the search tree that were looked at."),
+)
+NEURONS = (
+    *_WHERE,
+    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    Column("coef", "float64", "Its coefficient, for activations as the model gives them."),
+    Column("intercept", "float64", "The probe says yes where activation * coef + intercept > 0."),
+    *_SCORES,
+    Column("mean_difference", "float64", "Mean activation of positive minus that of negative training examples."),
+    Column(
+        "threshold",
+        "float64",
+        "Activation at which yes and no part best (F1) on training examples; yes is above it"
+        " where coef > 0, else below.",
+    ),
+    Column("best_threshold_f1", "float64", "F1 on test examples of that threshold."),
+)
+
+DENSE = (*_WHERE, Column("C", "float64", "Weight of the loss against |w|^2 / 2, on scaled activations."), *_SCORES)
+PRUNING = (
+    *SWEEP,
+    Column("step", "int64", "How many neurons had been removed before."),
+    Column("removed", "int64", "The best single neuron of this step, which later steps do without."),
+)
+BASELINES = (
+    *SWEEP,
+    Column("arm", "str", "What was probed: neurons, or one of the baselines."),
+    Column("trial", "int64", "Which of the arm's independent draws."),
+)
+PLANTED = (
+    Column("n", "int64", "Examples, 70 % of them for training."),
+    Column("d", "int64", "Neurons."),
+    Column("informative", "int64", "Planted neurons."),
+    Column("shift", "float64", "Total shift of the planted neurons, in standard deviations."),
+    Column("positive", "float64", "Share of positive examples."),
+    Column("trial", "int64", "Which draw of the setting."),
+    Column("seed", "int64", "Seed of every random draw behind the row."),
+    Column("selection", "str", "How the neurons were chosen."),
+    Column("k", "int64", "Number of neurons chosen."),
+    Column("share", "float64", "Share of the planted neurons, or of k where k is less, that were chosen."),
+    Column("f1", "float64", "F1 of the probe on test examples."),
+    Column("roc_auc", "float64", "ROC AUC of the probe on test examples."),
+    Column("seconds", "float64", "Wall time of selection and fit."),
+)
+REGRESSION = (
+    *(column for column in _WHERE if column.name != "n_positive"),
+    Column("support", "object", "The neurons, ascending (list of int)."),
+    Column("coef", "object", "Their coefficients, for activations as the model gives them (list of float)."),
+    Column("intercept", "float64", "The prediction is activations[support] . coef + intercept."),
+    Column("r2_validation", "float64", "R2 on validation examples, by which rows are to be chosen."),
+    Column("r2", "float64", "Share of the variance that is explained; below 0 where the mean would do better."),
+    Column("rmse", "float64", "Root of the mean squared error, in the feature's units."),
+    Column("mae", "float64", "Mean absolute error, in the feature's units."),
+    Column("spearman", "float64", "Rank correlation of prediction and feature."),
+    Column("r2_low", "float64", "Lower end of the 95 % interval of r2, from resamples of whole test groups."),
+    Column("r2_high", "float64", "Upper end of that interval."),
+    Column("control_r2", "float64", "R2 that the same procedure reaches on values permuted over groups."),
+    Column("seconds", "float64", "Wall time of the row; work that rows share is divided evenly between them."),
+)
+STABILITY = (
+    *_WHERE[:9],
+    Column("resamples", "int64", "How many times part of the training groups was drawn."),
+    Column("neuron", "int64", "A neuron that was chosen at least once."),
+    Column("frequency", "float64", "Share of the resamples in which it was chosen."),
+    Column("stability", "float64", "Agreement of all choices of this k: 1 always the same, 0 as if by chance."),
+)
+SIGNIFICANCE = (
+    *_WHERE[:6],
+    Column("seed", "int64", "Seed of the permutations."),
+    Column("part", "str", "The examples that were looked at: train, validation or test."),
+    Column("n", "int64", "How many of them carry a label."),
+    Column("permutations", "int64", "How many times labels were permuted over groups."),
+    Column("neuron", "int64", "The neuron."),
+    Column("correlation", "float64", "Correlation of activation and label."),
+    Column("p", "float64", "Chance of as large a correlation (either sign) under permuted labels."),
+    Column("p_family", "float64", "Chance that any neuron of all layers has one as large: controls all false alarms."),
+    Column("q", "float64", "Share of false alarms to expect among neurons with as large a correlation or larger."),
+)
+ABLATION = (
+    Column("model", "str", "The model that was run."),
+    Column("collection", "str", "The dataset whose text it was run on."),
+    Column("neurons", "object", "The neurons changed together (list of names such as L3.N609)."),
+    Column("value", "str", "What they were set to: a number, mean, mean(feature=label), resampled, or x and a factor."),
+    Column("feature", "str", "The feature whose label chooses the text; null for all text."),
+    Column("label", "Int8", "Text of examples with this label, 1 or 0; null for all text."),
+    Column("seed", "int64", "Seed of every random draw behind the row."),
+    Column("n_groups", "int64", "Groups (documents) with such text."),
+    Column("n_tokens", "int64", "Positions with a loss; one that lies in two examples counts twice."),
+    Column("loss", "float64", "Next-token loss of the model as it is, nats per token, mean over groups."),
+    Column("loss_ablated", "float64", "The same with the neurons changed."),
+    Column("change", "float64", "loss_ablated - loss; above zero the neurons helped."),
+    Column("change_low", "float64", "Lower end of its 95 % interval, from paired resamples of whole groups."),
+    Column("change_high", "float64", "Upper end of that interval."),
+    Column("n_controls", "int64", "Random sets of the same layers and similar mean activation, changed alike."),
+    Column("control_change", "float64", "Mean change over these sets; NaN without any."),
+    Column("control_low", "float64", "Lower end of the 95 % interval of control_change."),
+    Column("control_high", "float64", "Upper end of that interval."),
+)
+SPECIFICITY = (
+    Column("neurons", "object", "The neurons changed together (list of names)."),
+    Column("value", "str", "What they were set to."),
+    Column("feature", "str", "The feature in question."),
+    Column("change", "float64", "Change of loss on text with the feature, nats per token."),
+    Column("change_low", "float64", "Lower end of its 95 % interval."),
+    Column("change_high", "float64", "Upper end of its 95 % interval."),
+    Column("change_elsewhere", "float64", "Change of loss on text without it."),
+    Column("ratio", "float64", "change / |change_elsewhere|; infinite if nothing changes elsewhere."),
+    Column("control_change", "float64", "What matched random neurons change on text with the feature."),
+    Column("control_low", "float64", "Lower end of its 95 % interval."),
+    Column("specific", "bool", "change_low above 0, ratio at least 3, and not so for the matched random neurons."),
+)
+WEIGHTS = (
+    Column("layer", "int64", "The layer, counted from 0."),
+    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    Column("norm_in", "float64", "Length of its input weights; in a gated MLP of the linear factor's."),
+    Column("bias_in", "float64", "Its input bias; NaN if the model has none."),
+    Column("norm_in_bias", "float64", "norm_in * bias_in."),
+    Column("norm_out", "float64", "Length of its output weights."),
+    Column("cos_in_out", "float64", "Cosine of input and output weights."),
+    Column("norm_gate", "float64", "Length of its gate weights; NaN in a plain MLP."),
+    Column("bias_gate", "float64", "Its gate bias; NaN if there is none."),
+    Column("cos_gate_in", "float64", "Cosine of gate and input weights; NaN in a plain MLP."),
+)
+LOGIT_MOMENTS = (
+    Column("layer", "int64", "The layer, counted from 0."),
+    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    Column("mean", "float64", "Mean over the vocabulary of its direct effect, logits per unit at norm scale 1."),
+    Column("variance", "float64", "Variance of the effect over the vocabulary."),
+    Column("skewness", "float64", "Third standardised moment: above zero if a few tokens are promoted."),
+    Column("kurtosis", "float64", "Fourth standardised moment less 3: large if a few tokens stand out."),
+)
+PROMOTED = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("direction", "str", "promoted or suppressed."),
+    Column("rank", "int64", "0 for the most extreme."),
+    Column("token", "int64", "The token's id."),
+    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("effect", "float64", "Logits per unit of activation."),
+)
+TOKEN_CLASSES = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("token_class", "str", "A kind of token, see `token_classes`."),
+    Column("n_tokens", "int64", "Tokens of the kind."),
+    Column("mean", "float64", "Mean effect on them, logits per unit of activation."),
+    Column("mean_elsewhere", "float64", "Mean effect on the other tokens."),
+    Column("separation", "float64", "Difference of the means in standard deviations over the vocabulary."),
+)
+SUMMARY = (
+    Column("layer", "int64", "The layer, counted from 0."),
+    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    Column("n_tokens", "int64", "Tokens that were read, special ones left out."),
+    Column("mean", "float64", "Mean activation."),
+    Column("std", "float64", "Standard deviation."),
+    Column("skewness", "float64", "Third standardised moment; NaN for a neuron that never changes."),
+    Column("kurtosis", "float64", "Fourth standardised moment less 3."),
+    Column("above_zero", "float64", "Share of tokens with an activation above zero."),
+    Column("min", "float64", "Least activation."),
+    Column("max", "float64", "Largest activation."),
+    Column("q01", "float64", "Quantile of 1 %, within a histogram bin."),
+    Column("q25", "float64", "Lower quartile."),
+    Column("q50", "float64", "Median."),
+    Column("q75", "float64", "Upper quartile."),
+    Column("q99", "float64", "Quantile of 99 %."),
+)
+BY_TOKEN = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("token", "int64", "The token's id."),
+    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("count", "int64", "How often it occurs."),
+    Column("mean", "float64", "Mean activation on it."),
+    Column("std", "float64", "Standard deviation of the population."),
+    Column("min", "float64", "Least activation."),
+    Column("q25", "float64", "Lower quartile."),
+    Column("q50", "float64", "Median."),
+    Column("q75", "float64", "Upper quartile."),
+    Column("max", "float64", "Largest activation."),
+)
+BY_CLASS = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("feature", "str", "A binary feature."),
+    Column("label", "int64", "1: tokens in its positive examples; 0: tokens in its negative ones."),
+    Column("count", "int64", "Tokens."),
+    Column("mean", "float64", "Mean activation."),
+    Column("std", "float64", "Standard deviation of the population."),
+    Column("above_zero", "float64", "Share of activations above zero."),
+    Column("q25", "float64", "Lower quartile."),
+    Column("q50", "float64", "Median."),
+    Column("q75", "float64", "Upper quartile."),
+    Column("max", "float64", "Largest activation."),
+)
+DISAMBIGUATION = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("token", "int64", "A token that occurs on both sides."),
+    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("n_inside", "int64", "Occurrences in positive examples of the feature."),
+    Column("n_outside", "int64", "Occurrences in negative ones."),
+    Column("mean_inside", "float64", "Mean activation there."),
+    Column("mean_outside", "float64", "Mean activation there."),
+    Column("difference", "float64", "mean_inside - mean_outside: context, since the token is the same."),
+)
+STIMULI = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("tokens", "object", "The n-gram, ending in the token at which the neuron fires (list of ids)."),
+    Column("text", "str", "Its tokens with | between."),
+    Column("prefix", "int64", "Tokens before the last one, 0 to 3."),
+    Column("count", "int64", "How often it occurs in the text."),
+    Column("median", "float64", "Median activation at its last token."),
+    Column("max", "float64", "Largest activation there."),
+    Column("meaning", "int64", "N-grams that share a token, up to case and spaces, have the same number."),
+)
+
+
+def make_table(rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:
+    """Rows as a table with exactly these columns and dtypes, also when there are none.
+
+    >>> make_table([], SPECIFICITY).shape
+    (0, 11)
+    """
+    names = [column.name for column in columns]
+    table = rows[names] if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), columns=names)
+    dtypes = {column.name: column.dtype for column in columns if column.dtype != "object"}
+    return check_table(table.astype(dtypes), columns)
+
+
+def check_table(table: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
+    """Hand the table back if it has these columns in this order with these dtypes; else raise `InputError`.
+
+    >>> check_table(pd.DataFrame({"k": [1, 2]}), (Column("k", "int64", "..."),)).shape
+    (2, 1)
+    """
+    if list(table.columns) != [column.name for column in columns]:
+        wanted = [column.name for column in columns]
+        odd = sorted(set(table.columns) ^ set(wanted)) or ["the order"]
+        raise InputError(
+            f"the table's columns differ from its schema in {', '.join(odd)}: expected {', '.join(wanted)}"
+        )
+    for column in columns:
+        dtype = str(table[column.name].dtype)
+        if dtype != column.dtype:
+            raise InputError(f"the column {column.name!r} has dtype {dtype}, its schema says {column.dtype}")
+    return table
