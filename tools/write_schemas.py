@@ -8,8 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sparseprobe.experiments import schema as experiments
-from sparseprobe.neurons import schema as neurons
+from sparseprobe import tables
 
 if TYPE_CHECKING:
     from sparseprobe.tables import Column
@@ -17,26 +16,26 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "schemas.md"
 
 TABLES = (
-    ("tables/sweep.parquet", "One row for each feature, layer, selection and k.", experiments.SWEEP),
+    ("tables/sweep.parquet", "One row for each feature, layer, selection and k.", tables.SWEEP),
     (
         "tables/sweep.parquet, exact selections",
         "These follow where a selection can certify itself.",
-        experiments.CERTIFICATE,
+        tables.CERTIFICATE,
     ),
-    ("tables/neurons.parquet", "One row for each feature, layer and kept neuron, read alone.", experiments.NEURONS),
-    ("tables/ablation.parquet", "One row for each set of neurons, feature and label.", neurons.ABLATION),
-    ("tables/dense.parquet", "One row for each feature and layer: a probe on all neurons.", experiments.DENSE),
-    ("tables/pruning.parquet", "One row for each step of taking the best neuron away.", experiments.PRUNING),
+    ("tables/neurons.parquet", "One row for each feature, layer and kept neuron, read alone.", tables.NEURONS),
+    ("tables/ablation.parquet", "One row for each set of neurons, feature and label.", tables.ABLATION),
+    ("tables/dense.parquet", "One row for each feature and layer: a probe on all neurons.", tables.DENSE),
+    ("tables/pruning.parquet", "One row for each step of taking the best neuron away.", tables.PRUNING),
     (
         "tables/baselines.parquet",
         "Real labels, permuted labels, random neurons and random directions, one row for each trial.",
-        experiments.BASELINES,
+        tables.BASELINES,
     ),
-    ("tables/regression.parquet", "One row for each continuous feature, layer and k.", experiments.REGRESSION),
-    ("tables/stability.parquet", "How often a neuron is chosen over resamples.", experiments.STABILITY),
-    ("tables/significance.parquet", "Which neurons are more than luck.", experiments.SIGNIFICANCE),
-    ("compare_on_planted", "How much of a planted support each selection finds.", experiments.PLANTED),
-    ("specificity", "Whether ablated neurons matter for a feature in particular.", neurons.SPECIFICITY),
+    ("tables/regression.parquet", "One row for each continuous feature, layer and k.", tables.REGRESSION),
+    ("tables/stability.parquet", "How often a neuron is chosen over resamples.", tables.STABILITY),
+    ("tables/significance.parquet", "Which neurons are more than luck.", tables.SIGNIFICANCE),
+    ("compare_on_planted", "How much of a planted support each selection finds.", tables.PLANTED),
+    ("specificity", "Whether ablated neurons matter for a feature in particular.", tables.SPECIFICITY),
 )
 
 INTRODUCTION = """# Tables

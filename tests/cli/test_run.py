@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 import sparseprobe as sp
-from sparseprobe import runs
 from sparseprobe.artefacts import write_yaml
 from sparseprobe.errors import DataError
 from sparseprobe.experiments import EXPERIMENTS, NEURONS, PAPER_K, SWEEP, candidate_neurons, check_table
 from sparseprobe.neurons import ABLATION
+from sparseprobe.runs import run as runs
 from sparseprobe.runs.spec import RunSpec
 
 OPTIONS = ("--k", "1,2,4", "--keep", "5", "--quiet")
