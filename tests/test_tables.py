@@ -15,9 +15,10 @@ DESIGNED = [
 
 
 def test_the_columns_are_those_that_were_designed():
-    assert [column.name for column in SWEEP] == DESIGNED
+    at = DESIGNED.index("support")
+    assert [column.name for column in SWEEP] == [*DESIGNED[:at], "neurons", "support", "sign", *DESIGNED[at + 1 :]]
     assert [column.name for column in CERTIFICATE] == ["objective", "bound", "gap", "proven", "nodes"]
-    expected = [("neuron" if name == "support" else name) for name in DESIGNED]
+    expected = [*DESIGNED[:at], "neuron", "index", "sign", *DESIGNED[at + 1 :]]
     assert [column.name for column in NEURONS] == [*expected, "mean_difference", "threshold", "best_threshold_f1"]
 
 

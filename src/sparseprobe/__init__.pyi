@@ -2,7 +2,8 @@ from .activations import Activations, extract
 from .datasets import ProbingDataset, load_dataset
 from .errors import SparseProbeError
 from .experiments import PAPER_K, best_neurons, single_neurons, sweep
-from .models import LanguageModel, Neuron, load_model
+from .models import LanguageModel, load_model
+from .neuron import Neuron
 from .neurons import ablate, describe_neuron
 from .probes import NeuronSelector, SparsePath, SparseProbe, SparseRegressor
 from .runs.run import Run, resume, run

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from sparseprobe.errors import InputError
+from sparseprobe.neuron import Neuron, signs_of, site_kind
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,17 @@ _WHERE = (
     Column("n_test", "int64", "Test examples that carry a label of the feature."),
     Column("n_positive", "int64", "Positive test examples; n_positive / n_test is the base rate of the scores."),
 )
+_NEURON = (
+    Column("neuron", "str", "The neuron's name, as L3.N609; L3.D21 where the site has no neurons."),
+    Column("index", "int64", "Its column among the layer's activations, counted from 0."),
+)
+_SUPPORT = (
+    Column("neurons", "object", "The neurons' names, as L3.N609 (list of str); empty where columns are directions."),
+    Column("support", "object", "Their columns among the layer's activations, ascending (list of int)."),
+    Column("sign", "object", "The sign of each coefficient, + or - (list of str)."),
+    Column("coef", "object", "Their coefficients, for activations as the model gives them (list of float)."),
+)
+_SIGN = Column("sign", "str", "+ or -, the sign of the coefficient: the side of the neuron that means yes.")
 _SCORES = (
     Column("f1_validation", "float64", "F1 on validation examples, by which neurons, layers and k are to be chosen."),
     Column("f1", "float64", "Harmonic mean of precision and recall."),
@@ -65,8 +77,7 @@ _SCORES = (
 
 SWEEP = (
     *_WHERE,
-    Column("support", "object", "The neurons, ascending (list of int)."),
-    Column("coef", "object", "Their coefficients, for activations as the model gives them (list of float)."),
+    *_SUPPORT,
     Column("intercept", "float64", "The probe says yes where activations[support] . coef + intercept > 0."),
     *_SCORES,
 )
@@ -79,7 +90,8 @@ CERTIFICATE = (
 )
 NEURONS = (
     *_WHERE,
-    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    *_NEURON,
+    _SIGN,
     Column("coef", "float64", "Its coefficient, for activations as the model gives them."),
     Column("intercept", "float64", "The probe says yes where activation * coef + intercept > 0."),
     *_SCORES,
@@ -97,7 +109,7 @@ DENSE = (*_WHERE, Column("C", "float64", "Weight of the loss against |w|^2 / 2, 
 PRUNING = (
     *SWEEP,
     Column("step", "int64", "How many neurons had been removed before."),
-    Column("removed", "int64", "The best single neuron of this step, which later steps do without."),
+    Column("removed", "str", "The best single neuron of this step, which later steps do without."),
 )
 BASELINES = (
     *SWEEP,
@@ -121,8 +133,7 @@ PLANTED = (
 )
 REGRESSION = (
     *(column for column in _WHERE if column.name != "n_positive"),
-    Column("support", "object", "The neurons, ascending (list of int)."),
-    Column("coef", "object", "Their coefficients, for activations as the model gives them (list of float)."),
+    *_SUPPORT,
     Column("intercept", "float64", "The prediction is activations[support] . coef + intercept."),
     Column("r2_validation", "float64", "R2 on validation examples, by which rows are to be chosen."),
     Column("r2", "float64", "Share of the variance that is explained; below 0 where the mean would do better."),
@@ -137,7 +148,8 @@ REGRESSION = (
 STABILITY = (
     *_WHERE[:9],
     Column("resamples", "int64", "How many times part of the training groups was drawn."),
-    Column("neuron", "int64", "A neuron that was chosen at least once."),
+    *_NEURON,
+    Column("sign", "str", "+ or -, the sign of its mean difference between positive and negative examples."),
     Column("frequency", "float64", "Share of the resamples in which it was chosen."),
     Column("stability", "float64", "Agreement of all choices of this k: 1 always the same, 0 as if by chance."),
 )
@@ -147,7 +159,8 @@ SIGNIFICANCE = (
     Column("part", "str", "The examples that were looked at: train, validation or test."),
     Column("n", "int64", "How many of them carry a label."),
     Column("permutations", "int64", "How many times labels were permuted over groups."),
-    Column("neuron", "int64", "The neuron."),
+    *_NEURON,
+    Column("sign", "str", "+ or -, the sign of the correlation."),
     Column("correlation", "float64", "Correlation of activation and label."),
     Column("p", "float64", "Chance of as large a correlation (either sign) under permuted labels."),
     Column("p_family", "float64", "Chance that any neuron of all layers has one as large: controls all false alarms."),
@@ -188,7 +201,7 @@ SPECIFICITY = (
 )
 WEIGHTS = (
     Column("layer", "int64", "The layer, counted from 0."),
-    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    *_NEURON,
     Column("norm_in", "float64", "Length of its input weights; in a gated MLP of the linear factor's."),
     Column("bias_in", "float64", "Its input bias; NaN if the model has none."),
     Column("norm_in_bias", "float64", "norm_in * bias_in."),
@@ -200,7 +213,7 @@ WEIGHTS = (
 )
 LOGIT_MOMENTS = (
     Column("layer", "int64", "The layer, counted from 0."),
-    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    *_NEURON,
     Column("mean", "float64", "Mean over the vocabulary of its direct effect, logits per unit at norm scale 1."),
     Column("variance", "float64", "Variance of the effect over the vocabulary."),
     Column("skewness", "float64", "Third standardised moment: above zero if a few tokens are promoted."),
@@ -224,7 +237,7 @@ TOKEN_CLASSES = (
 )
 SUMMARY = (
     Column("layer", "int64", "The layer, counted from 0."),
-    Column("neuron", "int64", "The neuron, counted from 0 in its layer."),
+    *_NEURON,
     Column("n_tokens", "int64", "Tokens that were read, special ones left out."),
     Column("mean", "float64", "Mean activation."),
     Column("std", "float64", "Standard deviation."),
@@ -285,6 +298,29 @@ STIMULI = (
     Column("max", "float64", "Largest activation there."),
     Column("meaning", "int64", "N-grams that share a token, up to case and spaces, have the same number."),
 )
+
+
+def name_neurons(table: pd.DataFrame, site: str) -> pd.DataFrame:
+    """The table with the names of its neurons: `neuron` from `layer` and `index`, `neurons` from `support`.
+
+    Names that are there already stay.
+
+    >>> name_neurons(pd.DataFrame({"layer": [3], "index": [609]}), "mlp")["neuron"].tolist()
+    ['L3.N609']
+    """
+    kind = site_kind(site)
+    if "index" in table.columns:
+        pairs = zip(table["layer"], table["index"], strict=True)
+        table = table.assign(neuron=[str(Neuron(int(layer), int(index), kind)) for layer, index in pairs])
+    if "support" in table.columns:
+        given = table["neurons"] if "neurons" in table.columns else [None] * len(table)
+        rows = zip(table["layer"], table["support"], given, strict=True)
+        names = [
+            names if isinstance(names, list) else [str(Neuron(int(layer), int(index), kind)) for index in support]
+            for layer, support, names in rows
+        ]
+        table = table.assign(neurons=pd.Series(names, table.index), sign=table["coef"].map(signs_of))
+    return table
 
 
 def make_table(rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:

@@ -142,7 +142,7 @@ def test_the_ablation_takes_away_what_validation_chose(
     check_table(table.astype({"label": "Int8"}), ABLATION)
     few = candidate_neurons(pd.read_parquet(out / "tables" / "neurons.parquet"), 2)
     for _, rows in few.groupby("feature"):
-        names = [f"L{row.layer}.N{row.neuron}" for row in rows.itertuples()]
+        names = rows["neuron"].tolist()
         for chosen in [[name] for name in names] + [sorted(names)]:
             assert any(sorted(neurons) == chosen for neurons in table["neurons"])
 

@@ -183,12 +183,12 @@ class TestPruning:
         found = pruning(acts, data, k=3, steps=5, candidates=20, layers=[0])
         assert list(found.columns) == [column.name for column in PRUNING]
         for feature, rows in found.groupby("feature"):
-            gone: set[int] = set()
+            gone: set[str] = set()
             for row in rows.itertuples():
-                assert not gone & set(row.support)
+                assert not gone & set(row.neurons)
                 gone.add(row.removed)
             assert len(gone) == 5
-            assert set(data.settings["planted"][feature]) <= gone
+            assert {f"L0.N{index}" for index in data.settings["planted"][feature]} <= gone
             assert rows["f1"].iloc[0] - rows["f1"].iloc[-1] > 0.3
 
     def test_what_cannot_be_asked_is_said(self, planted):

@@ -37,9 +37,9 @@ def test_every_number_written_out(planted, table):
     rows = table[table["feature"] == "f1"]
     assert len(rows) == 100
     for row in rows.iloc[::9].itertuples():
-        r = pearsonr(X[row.layer][:, row.neuron], y).statistic
+        r = pearsonr(X[row.layer][:, row.index], y).statistic
         assert row.correlation == pytest.approx(r, abs=1e-5)
-        assert row.p == pytest.approx((1 + (null[row.layer][:, row.neuron] >= abs(r) - 1e-6).sum()) / 201, abs=1e-9)
+        assert row.p == pytest.approx((1 + (null[row.layer][:, row.index] >= abs(r) - 1e-6).sum()) / 201, abs=1e-9)
         assert row.p_family == pytest.approx((1 + (largest >= abs(r) - 1e-6).sum()) / 201, abs=1e-9)
         assert row.n == train.sum()
     layer = rows[rows["layer"] == 0]
@@ -53,7 +53,7 @@ def test_planted_neurons_stand_out_of_the_family(planted, table):
     _, data = planted
     for feature in ("f0", "f1"):
         rows = table[(table["feature"] == feature) & (table["layer"] == 0)]
-        found = set(rows[rows["p_family"] < 0.05]["neuron"])
+        found = set(rows[rows["p_family"] < 0.05]["index"])
         assert set(data.settings["planted"][feature]) <= found
         assert (rows[rows["p_family"] < 0.05]["q"] < 0.05).all()
         assert table[table["feature"] == feature]["p_family"].is_monotonic_increasing
@@ -149,7 +149,7 @@ def test_q_is_the_share_of_false_neurons():
         )
         listed = found[found["q"] < 0.2]
         assert len(listed) >= 25
-        false.append((listed["neuron"] >= 30).mean())
+        false.append((listed["index"] >= 30).mean())
     assert 0.05 < np.mean(false) < 0.25
 
 
@@ -157,10 +157,10 @@ def test_chosen_neurons_are_confirmed_on_examples_that_did_not_choose_them(plant
     acts, data = planted
     best = single_neurons(acts, data, keep=1)
     found = confirm(acts, data, best, permutations=300)
-    keys = ["feature", "layer", "neuron"]
+    keys = ["feature", "neuron"]
     pd.testing.assert_frame_equal(found[keys], best[keys])
     assert (found["p_holm"] >= found["p"]).all()
-    assert (found[found["layer"] == 0]["p_holm"] < 0.05).all()
+    assert (found[found["neuron"].str.startswith("L0.")]["p_holm"] < 0.05).all()
     p = found["p"].to_numpy()
     assert found["p_holm"].min() == pytest.approx(min(1.0, p.min() * len(p)))
     noise_acts, noise = planted_experiment(n=400, width=25, n_features=4, shift=0.0, seed=1)
@@ -177,7 +177,7 @@ def test_what_cannot_be_asked_is_said(planted):
     for empty in (best.iloc[:0], pd.DataFrame()):
         with pytest.raises(InputError, match="at least one neuron, got one without rows: choose neurons first"):
             confirm(*planted, empty)
-    with pytest.raises(InputError, match="the table lacks 'layer'"):
-        confirm(*planted, best.drop(columns="layer"))
-    with pytest.raises(InputError, match="no neuron 50 in layer 0: it has neurons 0 to 49"):
-        confirm(*planted, best.assign(neuron=[50, 0, 0, 0]))
+    with pytest.raises(InputError, match="the table lacks 'neuron'"):
+        confirm(*planted, best.drop(columns="neuron"))
+    with pytest.raises(InputError, match=r"no neuron L0\.N50: layer 0 has neurons 0 to 49"):
+        confirm(*planted, best.assign(neuron=["L0.N50", "L0.N0", "L1.N0", "L0.N0"]))

@@ -36,7 +36,7 @@ def test_each_row_is_scikit_learns_probe_on_that_neuron(planted, table):
     split = data.examples["split"].to_numpy()
     train, test = split == "train", split == "test"
     for row in table.iloc[::13].itertuples():
-        x = acts.layer(row.layer)[:][:, [row.neuron]].astype(np.float64)
+        x = acts.layer(row.layer)[:][:, [row.index]].astype(np.float64)
         y = data.labels[row.feature].to_numpy()
         scale = 1 / (10 * x[train].std())
         theirs = LogisticRegression(C=10.0, class_weight="balanced", solver="newton-cholesky", tol=1e-10)
@@ -57,7 +57,7 @@ def test_the_planted_neuron_comes_first_and_rows_fall_by_validation(planted, tab
     for (feature, layer), rows in table.groupby(["feature", "layer"]):
         assert (np.diff(rows["f1_validation"]) <= 0).all()
         if layer == 0:
-            assert rows["neuron"].iloc[0] == data.settings["planted"][feature][0]
+            assert rows["index"].iloc[0] == data.settings["planted"][feature][0]
             assert rows["f1_low"].iloc[0] > rows["control_f1"].iloc[0]
         assert (rows["control_f1"] == rows["control_f1"].iloc[0]).all()
 
@@ -98,7 +98,7 @@ def test_the_papers_single_split_ranks_on_training_examples(planted):
     found = single_neurons(*planted, preset="paper", keep=5)
     assert found["f1_validation"].isna().all()
     _, data = planted
-    first = found[found["layer"] == 0].groupby("feature")["neuron"].first()
+    first = found[found["layer"] == 0].groupby("feature")["index"].first()
     assert first.to_dict() == {name: rows[0] for name, rows in data.settings["planted"].items()}
 
 
@@ -123,7 +123,7 @@ def test_best_neurons_choose_by_validation_and_report_test(planted, table):
         rows = table[table["feature"] == row.feature]
         best = rows[rows["f1_validation"] == rows["f1_validation"].max()]
         best = best.loc[(best["coef"] * best["mean_difference"]).idxmax()]
-        assert (row.neuron, row.f1) == (f"L{best['layer']}.N{best['neuron']}", best["f1"])
+        assert (row.neuron, row.f1) == (f"L{best['layer']}.N{best['index']}", best["f1"])
     four = swept[(swept["feature"] == "f0") & (swept["k"] == 4)]
     assert summary["f1 (k=4)"].iloc[0] == four.loc[four["f1_validation"].idxmax(), "f1"]
 
@@ -131,7 +131,7 @@ def test_best_neurons_choose_by_validation_and_report_test(planted, table):
 def test_equal_neurons_are_told_apart_by_how_far_they_part_the_classes(planted, table):
     equal = table[table["feature"] == "f0"].assign(f1_validation=1.0)
     [chosen] = best_neurons(equal.iloc[::-1])["neuron"]
-    layer, neuron = equal.loc[(equal["coef"] * equal["mean_difference"]).idxmax(), ["layer", "neuron"]]
+    layer, neuron = equal.loc[(equal["coef"] * equal["mean_difference"]).idxmax(), ["layer", "index"]]
     assert chosen == f"L{layer}.N{neuron}"
     assert neuron in planted[1].settings["planted"]["f0"]
 

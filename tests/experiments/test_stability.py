@@ -19,7 +19,7 @@ def test_planted_neurons_are_always_chosen_and_noise_comes_and_goes(planted):
     assert list(found.columns) == [column.name for column in STABILITY]
     for feature, rows in found.groupby("feature"):
         two = rows[rows["k"] == 2]
-        assert set(two[two["frequency"] > 0.9]["neuron"]) == set(data.settings["planted"][feature])
+        assert set(two[two["frequency"] > 0.9]["index"]) == set(data.settings["planted"][feature])
         assert two["stability"].iloc[0] > 0.8 > rows[rows["k"] == 8]["stability"].iloc[0]
         for k in (2, 8):
             assert rows[rows["k"] == k]["frequency"].sum() == pytest.approx(k)

@@ -101,7 +101,7 @@ def neurons_command(
     write_table(out, table)
     choose_by, chosen = choice(table, "f1")
     show.frame(
-        sp.best_neurons(table, choose_by=choose_by).drop(columns=["collection", "layer"]),
+        sp.best_neurons(table, choose_by=choose_by).drop(columns=["collection", "layer", "index"]),
         title=f"{out}: best neurons, chosen by {chosen}",
     )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 SHOWN_COLUMNS = (
-    *("feature", "layer", "selection", "arm", "k", "step", "neuron", "f1", "f1_low", "f1_high", "control_f1"),
+    *("feature", "layer", "selection", "arm", "k", "step", "neuron", "sign", "f1", "f1_low", "f1_high", "control_f1"),
     *("r2", "r2_low", "r2_high", "control_r2", "frequency", "stability", "correlation", "p_family", "q"),
 )
 SHOWN_ROWS = 40
@@ -191,6 +191,7 @@ def _summary(row: Mapping[Hashable, Any]) -> dict[str, Any]:
     return {
         "feature": row["feature"],
         "neuron": row["neuron"],
+        "sign": row["sign"],
         "F1": f"{row['f1']:.3f}",
         "interval": f"{row['f1_low']:.2f}-{row['f1_high']:.2f}",
         "control": f"{row['control_f1']:.2f}",

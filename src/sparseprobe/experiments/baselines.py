@@ -36,6 +36,8 @@ from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.tables import BASELINES
 
 ARMS = ("neurons", "permuted_labels", "random_neurons", "gaussian_basis", "orthonormal")
+RANDOM_BASES = ("gaussian_basis", "orthonormal")
+"""Arms whose columns are directions, which have no names."""
 _KEY = ["model", "collection", "feature", "site", "layer", "aggregation", "k"]
 
 
@@ -80,10 +82,11 @@ def baselines(
     with progress.task("baselines", total=len(walk.layers) * len(arms), unit="arms") as step:
         for task in walk.tasks():
             for arm in arms:
+                names: dict[str, Any] = {"neurons": []} if arm in RANDOM_BASES else {}
                 for trial, other, its_plan, its_ks in _trials(arm, task, plan, ks[task.layer], trials):
                     for cell in walk.cells_of(other):
                         found = planned_rows(cell, its_ks, its_plan, control=False)
-                        rows += [row | {"arm": arm, "trial": trial} for row in found]
+                        rows += [row | {"arm": arm, "trial": trial} | names for row in found]
                 step(1)
     return walk.table(rows, BASELINES)
 

@@ -25,7 +25,7 @@ from sparseprobe.selection.contract import Choice, Selection, choose
 from sparseprobe.selection.problem import Problem
 from sparseprobe.statistics.group_bootstrap import GroupBootstrap
 from sparseprobe.statistics.metrics import scores
-from sparseprobe.tables import Column, check_table
+from sparseprobe.tables import Column, check_table, name_neurons
 
 REPORTED = ("f1", "precision", "recall", "mcc", "balanced_accuracy", "roc_auc", "pr_auc", "log_loss")
 
@@ -186,5 +186,6 @@ class Walk:
             "aggregation": self.acts.aggregate,
             "seed": self.examples.seed,
         }
-        table = pd.DataFrame([where | row for row in rows])[[column.name for column in columns]]
+        named = name_neurons(pd.DataFrame([where | row for row in rows]), self.acts.site)
+        table = named[[column.name for column in columns]]
         return check_table(table.astype({column.name: column.dtype for column in columns}), columns)

@@ -23,6 +23,7 @@ from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.probe_rows import Cell, Plan, Walk, planned_rows
+from sparseprobe.neuron import Neuron, site_kind
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.f_statistic import FStatistic
@@ -70,7 +71,8 @@ def pruning(
             method = replace(among, without=frozenset(removed))
             found = planned_rows(cell, ks, Plan(method, preset), control=control)
             removed.append(_best_single(cell, method))
-            rows += [row | {"step": step, "removed": removed[-1]} for row in found]
+            name = str(Neuron(cell.task.layer, removed[-1], site_kind(acts.site)))
+            rows += [row | {"step": step, "removed": name} for row in found]
     return walk.table(rows, PRUNING)
 
 

@@ -29,7 +29,7 @@ from sparseprobe.selection.regression_selection import regression_supports
 from sparseprobe.statistics.control_labels import permuted_over_groups
 from sparseprobe.statistics.group_bootstrap import RESAMPLES, GroupBootstrap
 from sparseprobe.statistics.regression_scores import r2_interval, regression_scores
-from sparseprobe.tables import REGRESSION, check_table
+from sparseprobe.tables import REGRESSION, check_table, name_neurons
 
 
 def regression(
@@ -73,7 +73,7 @@ def regression(
                 rows += _rows(X, layer, target, ks[layer], plan)
                 step(1)
     where = {"model": acts.model_name, "collection": data.name, "site": acts.site, "aggregation": acts.aggregate}
-    table = pd.DataFrame([where | row for row in rows])[[column.name for column in REGRESSION]]
+    table = name_neurons(pd.DataFrame([where | row for row in rows]), acts.site)[[column.name for column in REGRESSION]]
     return check_table(table.astype({column.name: column.dtype for column in REGRESSION}), REGRESSION)
 
 

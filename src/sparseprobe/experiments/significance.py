@@ -33,9 +33,10 @@ from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
 from sparseprobe.keyed_random import generator
+from sparseprobe.neuron import Neuron, signs_of
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.statistics.control_labels import GroupLayout, size_strata
-from sparseprobe.tables import SIGNIFICANCE, check_table
+from sparseprobe.tables import SIGNIFICANCE, check_table, name_neurons
 
 PARTS = ("train", "validation", "test")
 
@@ -58,7 +59,7 @@ def neuron_significance(
     >>> from sparseprobe.experiments import planted_experiment
     >>> acts, data = planted_experiment(n=400, width=20, informative=1)
     >>> table = neuron_significance(acts, data, permutations=200)
-    >>> table["neuron"].tolist()[:1] == data.settings["planted"]["f0"], bool(table["p_family"].iloc[0] < 0.05)
+    >>> table["index"].tolist()[:1] == data.settings["planted"]["f0"], bool(table["p_family"].iloc[0] < 0.05)
     (True, True)
     """
     if part not in PARTS:
@@ -86,10 +87,11 @@ def neuron_significance(
             pd.DataFrame(where | asked | {"feature": name, "layer": layer, "n": n} | tested.columns(largest))
             for layer, tested in own.items()
         ]
-    table = pd.concat(tables, ignore_index=True)[[column.name for column in SIGNIFICANCE]]
+    table = pd.concat(tables, ignore_index=True)
+    table = name_neurons(table, acts.site)[[column.name for column in SIGNIFICANCE]]
     size = table["correlation"].abs()
     order = table.assign(size=-size, place=table["feature"].map(examples.features.index))
-    order = order.sort_values(["place", "p_family", "size", "layer", "neuron"], kind="stable")
+    order = order.sort_values(["place", "p_family", "size", "layer", "index"], kind="stable")
     table = table.loc[order.index].reset_index(drop=True)
     return check_table(table.astype({column.name: column.dtype for column in SIGNIFICANCE}), SIGNIFICANCE)
 
@@ -103,7 +105,7 @@ def confirm(
     permutations: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Test chosen neurons (rows with feature, layer and neuron) on a part that did not choose them.
+    """Test chosen neurons (rows with feature and neuron) on a part that did not choose them.
 
     The rows come back with `correlation`, `p` (permuted labels) and `p_holm`, which controls the chance of any false
     row (Holm 1979). Arguments and errors as those of `neuron_significance`; `InputError` also for a table without rows
@@ -119,14 +121,17 @@ def confirm(
             "confirm needs a table with at least one neuron, got one without rows: choose neurons first, for example "
             "with single_neurons(..., keep=1)"
         )
-    lacking = [name for name in ("feature", "layer", "neuron") if name not in neurons]
+    lacking = [name for name in ("feature", "neuron") if name not in neurons]
     if lacking:
-        raise InputError(f"confirm needs the columns feature, layer and neuron, and the table lacks {lacking[0]!r}")
-    asked = neurons[["feature", "layer", "neuron"]].reset_index(drop=True)
-    layers = chosen_layers(acts, data, sorted(set(asked["layer"])))
-    for layer, neuron in zip(asked["layer"], asked["neuron"], strict=True):
-        if neuron not in range(acts.width(layer)):
-            raise InputError(f"no neuron {neuron} in layer {layer}: it has neurons 0 to {acts.width(layer) - 1}")
+        raise InputError(f"confirm needs the columns feature and neuron, and the table lacks {lacking[0]!r}")
+    asked = neurons[["feature", "neuron"]].reset_index(drop=True)
+    named = [Neuron.parse(name) for name in asked["neuron"]]
+    layers = chosen_layers(acts, data, sorted({neuron.layer for neuron in named}))
+    for neuron in named:
+        if neuron.index >= acts.width(neuron.layer):
+            raise InputError(
+                f"no neuron {neuron}: layer {neuron.layer} has neurons 0 to {acts.width(neuron.layer) - 1}"
+            )
     table = neuron_significance(
         acts,
         data,
@@ -136,7 +141,7 @@ def confirm(
         features=list(dict.fromkeys(asked["feature"])),
         layers=layers,
     )
-    found = asked.merge(table[["feature", "layer", "neuron", "correlation", "p"]], how="left")
+    found = asked.merge(table[["feature", "neuron", "sign", "correlation", "p"]], how="left")
     p = found["p"].to_numpy()
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(np.minimum(p[order] * np.arange(len(p), 0, -1), 1.0))
@@ -158,7 +163,8 @@ class _Tested:
         ranked = np.sort(largest)
         as_large = len(ranked) - np.searchsorted(ranked, np.abs(self.correlation) - _SLACK)
         return {
-            "neuron": np.arange(len(self.correlation)),
+            "index": np.arange(len(self.correlation)),
+            "sign": signs_of(self.correlation),
             "correlation": self.correlation,
             "p": self.p,
             "p_family": (1 + as_large) / (1 + len(ranked)),

@@ -26,6 +26,7 @@ from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
 from sparseprobe.experiments.probe_rows import REPORTED
+from sparseprobe.neuron import signs_of
 from sparseprobe.probes.support_probe import DEFAULT_C
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import best_first
@@ -35,7 +36,7 @@ from sparseprobe.statistics.best_threshold import best_thresholds
 from sparseprobe.statistics.confusion import Confusion
 from sparseprobe.statistics.group_bootstrap import RESAMPLES, GroupBootstrap
 from sparseprobe.statistics.metrics import scores
-from sparseprobe.tables import NEURONS, check_table
+from sparseprobe.tables import NEURONS, check_table, name_neurons
 
 _PAPER_C = 1.0  # scikit-learn's default, which the paper took
 
@@ -59,7 +60,7 @@ def single_neurons(
     >>> from sparseprobe.experiments import planted_experiment
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
     >>> best = single_neurons(acts, data, keep=1).iloc[0]
-    >>> [int(best["neuron"])] == data.settings["planted"]["f0"], bool(best["f1"] > best["control_f1"])
+    >>> [int(best["index"])] == data.settings["planted"]["f0"], bool(best["f1"] > best["control_f1"])
     (True, True)
     """
     if keep is not None and keep < 1:
@@ -83,7 +84,7 @@ def single_neurons(
         "seed": seed,
     }
     names = [column.name for column in NEURONS]
-    tables = [pd.DataFrame(where | part)[names] for part in parts]
+    tables = [name_neurons(pd.DataFrame(where | part), acts.site)[names] for part in parts]
     table = pd.concat(tables, ignore_index=True).astype({column.name: column.dtype for column in NEURONS})
     return check_table(table, NEURONS)
 
@@ -116,7 +117,7 @@ def _layer_rows(task: LayerTask, keep: int | None, resamples: list[GroupBootstra
     for feature in range(task.n_features):
         started = time.perf_counter()
         part = _feature_rows(task, feature, fits, keep, resamples[feature])
-        count = len(part["neuron"])
+        count = len(part["index"])
         rows.append(part | {"seconds": np.full(count, (shared + time.perf_counter() - started) / count)})
     return rows
 
@@ -172,7 +173,8 @@ def _feature_rows(
         "n_train": len(train),
         "n_test": len(test),
         "n_positive": int(truth.sum()),
-        "neuron": kept,
+        "index": kept,
+        "sign": signs_of(search.coef[kept]),
         "coef": search.coef[kept],
         "intercept": search.intercept[kept],
         "f1_validation": search.choosing_f1[kept] if len(np.unique(validated)) == 2 else np.nan,

@@ -22,6 +22,7 @@ from sparseprobe.experiments.layer_task import checked_ks
 from sparseprobe.experiments.probe_rows import Cell, Walk
 from sparseprobe.experiments.sweep import PAPER_K
 from sparseprobe.keyed_random import generator
+from sparseprobe.neuron import signs_of
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.problem import Problem, TrainingLayer
@@ -61,6 +62,7 @@ def selection_stability(
     rows: list[dict[str, Any]] = []
     for cell in walk.cells(progress, "stability"):
         sizes = ks[cell.task.layer]
+        signs = signs_of(cell.problem().mean_difference)
         chosen = np.zeros((len(sizes), resamples, cell.problem().width), bool)
         for draw in range(resamples):
             for i, choice in enumerate(choose(method, _part(cell, draw, share), sizes)):
@@ -76,7 +78,7 @@ def selection_stability(
                 "stability": agreement(times),
             }
             order = np.argsort(-frequency, kind="stable")[: np.count_nonzero(frequency)]
-            rows += [row | {"neuron": int(j), "frequency": float(frequency[j])} for j in order]
+            rows += [row | {"index": int(j), "sign": signs[int(j)], "frequency": float(frequency[j])} for j in order]
     return walk.table(rows, STABILITY)
 
 

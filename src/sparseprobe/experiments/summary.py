@@ -20,7 +20,7 @@ def best_neurons(
     ks: tuple[int, ...] = SHOWN_K,
     choose_by: str = "f1_validation",
 ) -> pd.DataFrame:
-    """One row a collection and feature: best neuron (`L3.N609`), f1 with interval and control, and `f1 (k=...)`.
+    """One row a collection and feature: best neuron (`L3.N609`), sign, f1 with interval and control, and `f1 (k=...)`.
 
     `neurons` is what `single_neurons` gave; with `sweep`'s table the columns of `ks` give the F1 of the best layer for
     each k (NaN where it was not probed). Neurons of one score are told apart by how far they part the classes: the
@@ -32,14 +32,12 @@ def best_neurons(
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
     >>> best_neurons(single_neurons(acts, data)).columns.tolist()
-    ['collection', 'feature', 'neuron', 'layer', 'f1', 'f1_low', 'f1_high', 'control_f1']
+    ['collection', 'feature', 'neuron', 'layer', 'index', 'sign', 'f1', 'f1_low', 'f1_high', 'control_f1']
     """
     parted = neurons.assign(parted=neurons["coef"] * neurons["mean_difference"])
     best = _best(parted, ["collection", "feature"], [choose_by, "parted"])
-    named = "L" + best["layer"].astype("str") + ".N" + best["neuron"].astype("str")
-    shown = best.assign(neuron=named)[
-        ["collection", "feature", "neuron", "layer", "f1", "f1_low", "f1_high", "control_f1"]
-    ].reset_index(drop=True)
+    columns = ["collection", "feature", "neuron", "layer", "index", "sign", "f1", "f1_low", "f1_high", "control_f1"]
+    shown = best[columns].reset_index(drop=True)
     if sweep is None:
         return shown
     by_k = _best(sweep[sweep["k"].isin(ks)], ["collection", "feature", "k"], [choose_by])
@@ -61,7 +59,7 @@ def candidate_neurons(
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
-    >>> candidate_neurons(single_neurons(acts, data), 1)["neuron"].tolist() == data.settings["planted"]["f0"]
+    >>> candidate_neurons(single_neurons(acts, data), 1)["index"].tolist() == data.settings["planted"]["f0"]
     True
     """
     if n < 1:

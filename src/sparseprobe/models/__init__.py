@@ -4,7 +4,6 @@ from sparseprobe.models.forward_pass import Batch, pad, run_trunk
 from sparseprobe.models.language_model import LanguageModel
 from sparseprobe.models.layer import SITES, Layer, Site
 from sparseprobe.models.loading import checkpoint_folder, load_model
-from sparseprobe.models.neuron import Neuron
 from sparseprobe.models.neuron_weights import NeuronWeights
 from sparseprobe.models.shipped import shipped_models, shipped_origin, shipped_path
 
@@ -13,7 +12,6 @@ __all__ = [
     "Batch",
     "LanguageModel",
     "Layer",
-    "Neuron",
     "NeuronWeights",
     "Site",
     "checkpoint_folder",

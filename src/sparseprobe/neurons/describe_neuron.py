@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.errors import InputError
-from sparseprobe.models import LanguageModel, Neuron, NeuronWeights
+from sparseprobe.models import LanguageModel, NeuronWeights
+from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.interventions.ablate import ablate
 from sparseprobe.neurons.neuron_card import NeuronCard
-from sparseprobe.neurons.neuron_sets import neuron_sets
+from sparseprobe.neurons.neuron_sets import Neurons, one_neuron
 from sparseprobe.neurons.on_text.contexts import contexts
 from sparseprobe.neurons.on_text.followed_spans import followed_features
 from sparseprobe.neurons.on_text.stimuli import stimuli
@@ -35,7 +36,7 @@ SHARES = {"q01": 0.01, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q99": 0.99}
 def describe_neuron(
     model: LanguageModel,
     data: ProbingDataset,
-    neuron: str | Neuron,
+    neuron: Neurons,
     *,
     k: int = 6,
     least: int = 2,
@@ -55,12 +56,9 @@ def describe_neuron(
     >>> card.examples[0].text(), card.promoted["text"].tolist()[0]
     ('MHNLBFBKEFZA⟦B⟧BHKL', 'Z')
     """
-    sets = neuron_sets(neuron, model)
-    if len(sets) != 1 or len(sets[0]) != 1:
-        raise InputError(f"a card is of one neuron, given {neuron!r}: describe them one by one")
+    chosen = one_neuron(neuron, model)
     if k < 1:
         raise InputError(f"k={k} shows no example: give at least 1")
-    chosen = sets[0][0]
     read = read_tokens(model, data, chosen, progress=progress)
     places = np.flatnonzero(read.known)
     values = read.matrix[places, 0]
@@ -133,4 +131,4 @@ def _weights(model: LanguageModel, neuron: Neuron) -> dict[str, float]:
     parts = (weights.W_in, weights.b_in, weights.W_out, None, weights.W_gate, weights.b_gate)
     own = [None if part is None else part[rows].to("cpu", torch.float64) for part in parts]
     table = statistics_of(neuron.layer, neuron.index, NeuronWeights(*own))  # type: ignore[arg-type] # W_in, W_out are there
-    return {column.name: float(table[column.name].iloc[0]) for column in WEIGHTS[2:]}
+    return {column.name: float(table[column.name].iloc[0]) for column in WEIGHTS[3:]}

@@ -17,7 +17,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from sparseprobe.models import Neuron
+from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.on_text.contexts import Context
 from sparseprobe.statistics import histogram
 

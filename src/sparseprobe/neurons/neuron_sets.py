@@ -1,25 +1,27 @@
-"""Which neurons are meant: one name, several, sets to be taken together, or a table of results.
+"""Which neurons are meant: one name, several, sets to be taken together, or any table of results.
 
 Everything in this package works on sets, because a feature often needs more than one neuron: `L3.N609` is a set of one,
-`L3.N609+L4.N2` and a list inside a list are sets of two. A table of single neurons (columns layer, neuron), of a sweep
-(layer, support) or of an ablation (neurons) gives one set a row, each different one once.
+`L3.N609+L4.N2` and a list inside a list are sets of two. A pair (3, 609) is a layer and an index. Of a table, each
+different entry of the column `neuron` (a name) or `neurons` (a list of names) is a set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
 from sparseprobe.errors import InputError
-from sparseprobe.models import LanguageModel, Neuron
-
-NEURON_SITES = ("mlp", "mlp_pre", "mlp_gate", "mlp_up")
-RANDOM_BASES = ("gaussian_basis", "orthonormal")
-"""Arms of the baselines whose numbers are directions."""
+from sparseprobe.models import LanguageModel
+from sparseprobe.neuron import Neuron, is_pair
 
 NeuronSet = tuple[Neuron, ...]
-Neurons = str | Neuron | Iterable[str | Neuron | Iterable[str | Neuron]] | pd.DataFrame
+OneNeuron = str | Neuron | Sequence[int]
+Neurons = OneNeuron | Iterable[OneNeuron | Iterable[OneNeuron]] | pd.DataFrame
+
+_BETWEEN = re.compile(r"\+(?=L)")
 
 
 def neuron_sets(neurons: Neurons, model: LanguageModel | None = None) -> tuple[NeuronSet, ...]:
@@ -27,17 +29,18 @@ def neuron_sets(neurons: Neurons, model: LanguageModel | None = None) -> tuple[N
 
     Raises `InputError` for what is no neuron, for an empty list, and, with `model`, for neurons that it does not have.
 
-    >>> [name_of(chosen) for chosen in neuron_sets(["L3.N609", ["L4.N2", "L3.N1"]])]
+    >>> [name_of(chosen) for chosen in neuron_sets(["L3.N609", ["L4.N2", (3, 1)]])]
     ['L3.N609', 'L3.N1+L4.N2']
     """
-    sets = tuple(dict.fromkeys(_sets(neurons)))
+    sets = tuple(dict.fromkeys(_one_set(entry) for entry in _entries(neurons)))
     if not sets or not all(sets):
-        raise InputError("no neuron is named: give a name such as 'L3.N609', a list of names, or a table of neurons")
+        raise InputError(
+            "no neuron is named: give a name such as 'L3.N609', a list of names, or a table of neurons (rows of random "
+            "directions have none)"
+        )
     if model is not None:
         for neuron in (neuron for chosen in sets for neuron in chosen):
-            width = model.width("mlp", neuron.layer)
-            if neuron.index >= width:
-                raise InputError(f"no neuron {neuron} in {model.name}: layer {neuron.layer} has N0 to N{width - 1}")
+            _require_there(neuron, model)
     return sets
 
 
@@ -46,52 +49,48 @@ def named_neurons(model: LanguageModel, neurons: Neurons) -> tuple[Neuron, ...]:
     return tuple(dict.fromkeys(neuron for chosen in neuron_sets(neurons, model) for neuron in chosen))
 
 
+def one_neuron(neurons: Neurons, model: LanguageModel | None = None) -> Neuron:
+    """The only neuron that is named; raises `InputError` where there are several."""
+    sets = neuron_sets(neurons, model)
+    if len(sets) != 1 or len(sets[0]) != 1:
+        named = ", ".join(map(name_of, sets))
+        raise InputError(f"one neuron is asked for, given {named}: take them one by one")
+    return sets[0][0]
+
+
 def name_of(neurons: NeuronSet) -> str:
     """How a set is written: its neurons with plus signs between."""
     return "+".join(map(str, neurons))
 
 
-def _sets(neurons: Neurons) -> Iterable[NeuronSet]:
+def _entries(neurons: Neurons) -> Iterable[Any]:
     if isinstance(neurons, pd.DataFrame):
-        return _of_table(neurons)
-    if isinstance(neurons, str | Neuron):
-        return [_one_set(neurons)]
-    return [_one_set(chosen) for chosen in neurons]
-
-
-def _one_set(chosen: str | Neuron | Iterable[str | Neuron]) -> NeuronSet:
-    if isinstance(chosen, Neuron):
-        return (chosen,)
-    names = chosen.split("+") if isinstance(chosen, str) else chosen
-    return tuple(sorted({Neuron.parse(name) for name in names}))
-
-
-def _of_table(table: pd.DataFrame) -> Iterable[NeuronSet]:
-    _refuse_other_directions(table)
-    if "neurons" in table.columns:
-        return [_one_set(list(row)) for row in table["neurons"]]
-    if "layer" in table.columns and "support" in table.columns:
-        pairs = zip(table["layer"], table["support"], strict=True)
-        return [tuple(sorted(Neuron(int(layer), int(index)) for index in support)) for layer, support in pairs]
-    if "layer" in table.columns and "neuron" in table.columns:
-        return [(Neuron(int(layer), int(index)),) for layer, index in zip(table["layer"], table["neuron"], strict=True)]
-    raise InputError(
-        f"a table with the columns {', '.join(map(str, table.columns))} names no neurons: it needs layer and neuron, "
-        "layer and support, or neurons"
-    )
-
-
-def _refuse_other_directions(table: pd.DataFrame) -> None:
-    """See that the numbers in a table are those of neurons, not of the residual stream or of a random basis."""
-    sites = sorted(set(table["site"]) - set(NEURON_SITES)) if "site" in table.columns else []
-    if sites:
+        for column in ("neurons", "neuron"):
+            if column in neurons.columns:
+                return neurons[column]
         raise InputError(
-            f"the table's rows are of the site {', '.join(sites)}, whose numbers are no neurons: give rows of "
-            f"{', '.join(NEURON_SITES)}"
+            f"a table with the columns {', '.join(map(str, neurons.columns))} names no neurons: it needs a column "
+            "neuron of names such as L3.N609, or neurons of lists of them"
         )
-    bases = sorted(set(table["arm"]) & set(RANDOM_BASES)) if "arm" in table.columns else []
-    if bases:
-        raise InputError(
-            f"the table has rows of {', '.join(bases)}, whose numbers are directions of a random basis and no neurons: "
-            "leave them out"
-        )
+    if isinstance(neurons, str | Neuron) or is_pair(neurons) or not isinstance(neurons, Iterable):
+        return [neurons]
+    return neurons
+
+
+def _one_set(entry: Any) -> NeuronSet:
+    if isinstance(entry, str):
+        entry = _BETWEEN.split(entry)
+    elif isinstance(entry, Neuron) or is_pair(entry) or not isinstance(entry, Iterable):
+        entry = [entry]
+    return tuple(sorted({Neuron.parse(name) for name in entry}))
+
+
+def _require_there(neuron: Neuron, model: LanguageModel) -> None:
+    if neuron.kind != "N":
+        what = {"D": "a dimension of the residual stream or of an attention output", "F": "a latent"}[neuron.kind]
+        raise InputError(f"{neuron} is {what}, not a neuron: give neurons, written as L3.N609")
+    width = model.width("mlp", neuron.layer)
+    if neuron.index >= width:
+        raise InputError(f"no neuron {neuron} in {model.name}: layer {neuron.layer} has N0 to N{width - 1}")
+    if neuron.expert is not None or neuron.sign:
+        raise InputError(f"{neuron} is not understood here: give whole neurons of {model.name}, written as L3.N609")

@@ -42,7 +42,7 @@ from sparseprobe.runs.catalogue import (
 )
 from sparseprobe.experiments.layer_task import Examples, checked_ks
 from sparseprobe.experiments.pruning import pruned_ks
-from sparseprobe.models import LanguageModel, Neuron, load_model
+from sparseprobe.models import LanguageModel, load_model
 from sparseprobe.neurons import ablate
 from sparseprobe.neurons.on_text.followed_spans import measured_features
 from sparseprobe.progress import SILENT, Progress
@@ -230,9 +230,8 @@ def _ablation_parts(
     features = measured_features(data, _named_binary(spec, data))
 
     def part(few: pd.DataFrame) -> pd.DataFrame:
-        alone = [(Neuron(int(row["layer"]), int(row["neuron"])),) for row in few.to_dict("records")]
-        together = tuple(neuron for (neuron,) in alone)
-        sets = [*alone, together] if len(alone) > 1 else alone
+        alone = few["neuron"].tolist()
+        sets = [*alone, alone] if len(alone) > 1 else alone
         return ablate(model, data, sets, together=False, features=features, seed=spec.seed)
 
     few = few_best_neurons(neurons, spec.ablated)

@@ -302,28 +302,19 @@ def test_features_without_a_next_token_are_refused(model, data):
 
 
 def test_neuron_sets_from_tables():
-    singles = pd.DataFrame({"layer": [1, 1, 0], "neuron": [5, 5, 2]})
+    singles = pd.DataFrame({"neuron": ["L1.N5", "L1.N5", "L0.N2"]})
     assert [str(chosen[0]) for chosen in neuron_sets(singles)] == ["L1.N5", "L0.N2"]
-    sweep = pd.DataFrame({"layer": [1], "support": [[7, 3]]})
-    assert [list(map(str, chosen)) for chosen in neuron_sets(sweep)] == [["L1.N3", "L1.N7"]]
     effects = pd.DataFrame({"neurons": [["L1.N3", "L0.N7"]]})
     assert [list(map(str, chosen)) for chosen in neuron_sets(effects)] == [["L0.N7", "L1.N3"]]
     with pytest.raises(InputError, match="a table with the columns a names no neurons"):
         neuron_sets(pd.DataFrame({"a": [1]}))
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "message"),
-    [
-        ("site", "residual", "rows are of the site residual, whose numbers are no neurons"),
-        ("arm", "orthonormal", "rows of orthonormal, whose numbers are directions of a random basis"),
-    ],
-)
-def test_numbers_of_other_things_are_no_neurons(column, value, message):
-    table = pd.DataFrame({"layer": [0], "neuron": [7]})
-    assert neuron_sets(table.assign(**{column: {"site": "mlp_pre", "arm": "random_neurons"}[column]}))
-    with pytest.raises(InputError, match=message):
-        neuron_sets(table.assign(**{column: value}))
+def test_columns_that_are_no_neurons_are_refused(model):
+    with pytest.raises(InputError, match=r"L0\.D7 is a dimension of the residual stream .* not a neuron"):
+        neuron_sets(pd.DataFrame({"neuron": ["L0.D7"]}), model)
+    with pytest.raises(InputError, match="rows of random directions have none"):
+        neuron_sets(pd.DataFrame({"neurons": [["L0.N1"], []]}))
 
 
 def test_a_sequence_without_an_example_is_left_out(model, data):

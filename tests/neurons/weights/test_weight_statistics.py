@@ -69,7 +69,7 @@ def test_layer_profile():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({column.name: rng.normal(size=30) for column in WEIGHTS})
     table["layer"] = np.repeat([0, 1, 2], 10)
-    table["neuron"] = np.tile(np.arange(10), 3)
+    table["index"] = np.tile(np.arange(10), 3)
     profile = layer_profile(table)
     medians = table.groupby("layer")["norm_in_bias"].median()
     np.testing.assert_allclose(profile["norm_in_bias_q50"], medians)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.keyed_random import generator
-from sparseprobe.models import LanguageModel, Neuron
+from sparseprobe.models import LanguageModel
+from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.interventions.values import ClassMean
 from sparseprobe.neurons.neuron_sets import NeuronSet, name_of
 from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, stream_text

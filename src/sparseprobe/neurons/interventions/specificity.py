@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sparseprobe.models import Neuron
 from sparseprobe.tables import ABLATION, SPECIFICITY, check_table, make_table
 
 LEAST_RATIO = 3.0
@@ -37,17 +36,15 @@ def specificity(effects: pd.DataFrame, *, least_ratio: float = LEAST_RATIO) -> p
 def own_features(specific: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
     """The rows of `specificity` in which each neuron of the set is a candidate for the feature of the row.
 
-    `candidates` has the columns feature, layer and neuron, as `experiments.candidate_neurons` gives them.
+    `candidates` has the columns feature and neuron, as `experiments.candidate_neurons` gives them.
 
     >>> import pandas as pd
     >>> specific = pd.DataFrame({"neurons": [["L0.N1"], ["L0.N1"]], "feature": ["fr", "de"]})
-    >>> candidates = pd.DataFrame({"feature": ["fr"], "layer": [0], "neuron": [1]})
+    >>> candidates = pd.DataFrame({"feature": ["fr"], "neuron": ["L0.N1"]})
     >>> own_features(specific, candidates)["feature"].tolist()
     ['fr']
     """
-    few: dict[str, set[str]] = {}
-    for row in candidates.to_dict("records"):
-        few.setdefault(str(row["feature"]), set()).add(str(Neuron(int(row["layer"]), int(row["neuron"]))))
+    few = {feature: set(names) for feature, names in candidates.groupby("feature")["neuron"]}
     own = [
         set(neurons) <= few.get(feature, set())
         for neurons, feature in zip(specific["neurons"], specific["feature"], strict=True)

@@ -26,7 +26,7 @@ from sparseprobe.neurons.on_text.extreme_tokens import LargestActivations
 from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, stream_text
 from sparseprobe.progress import Progress
 from sparseprobe.statistics import histogram
-from sparseprobe.tables import SUMMARY, make_table
+from sparseprobe.tables import SUMMARY, make_table, name_neurons
 
 SAMPLE = 512
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
@@ -84,7 +84,7 @@ class ActivationSummary:
         for layer, summary in self.layers.items():
             columns = {
                 "layer": np.int64(layer),
-                "neuron": np.arange(len(summary.mean)),
+                "index": np.arange(len(summary.mean)),
                 "n_tokens": np.int64(summary.count),
                 "mean": summary.mean,
                 "std": summary.std,
@@ -96,7 +96,7 @@ class ActivationSummary:
             }
             names = ("q01", "q25", "q50", "q75", "q99")
             parts.append(pd.DataFrame(columns | dict(zip(names, summary.quantiles().T, strict=True))))
-        return make_table(pd.concat(parts, ignore_index=True)[[column.name for column in SUMMARY]], SUMMARY)
+        return make_table(name_neurons(pd.concat(parts, ignore_index=True), "mlp"), SUMMARY)
 
 
 def summarise(

@@ -17,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
-from sparseprobe.models import Neuron
-from sparseprobe.neurons.neuron_sets import Neurons, neuron_sets
+from sparseprobe.neuron import Neuron
+from sparseprobe.neurons.neuron_sets import Neurons, one_neuron
 from sparseprobe.neurons.on_text.token_activations import TokenActivations, texts_of
 from sparseprobe.tables import STIMULI, make_table
 
@@ -97,7 +97,7 @@ def _column(activations: TokenActivations, neuron: Neurons | None) -> tuple[Neur
         if len(activations.neurons) > 1:
             raise InputError(f"say which neuron is meant, of {names}")
         return activations.neurons[0], 0
-    ((chosen, *_), *_) = neuron_sets(neuron)
+    chosen = one_neuron(neuron)
     if chosen not in activations.neurons:
         raise InputError(f"{chosen} was not read; the activations are of {names}")
     return chosen, activations.neurons.index(chosen)

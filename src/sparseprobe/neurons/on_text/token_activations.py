@@ -18,7 +18,8 @@ from sparseprobe.activations.budget import require_memory
 from sparseprobe.datasets import ProbingDataset, TokenizerRecord
 from sparseprobe.datasets.vocabulary import token_texts
 from sparseprobe.errors import InputError
-from sparseprobe.models import LanguageModel, Neuron
+from sparseprobe.models import LanguageModel
+from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.interventions.reference import class_tokens
 from sparseprobe.neurons.neuron_sets import Neurons, named_neurons
 from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, columns_of, stream_text

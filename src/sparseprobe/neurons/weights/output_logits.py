@@ -28,7 +28,7 @@ from sparseprobe.neurons.interventions.suffix_pass import logits
 from sparseprobe.neurons.neuron_sets import Neurons, named_neurons
 from sparseprobe.neurons.weights.folded_norm import folded_mlp_norm, folded_norm
 from sparseprobe.neurons.weights.token_classes import class_masks
-from sparseprobe.tables import LOGIT_MOMENTS, PROMOTED, TOKEN_CLASSES, check_table, make_table
+from sparseprobe.tables import LOGIT_MOMENTS, PROMOTED, TOKEN_CLASSES, make_table, name_neurons
 
 EFFECT_BYTES = 64 * 2**20
 SMALL_LOGIT = 0.1
@@ -70,9 +70,9 @@ def logit_moments(model: LanguageModel, *, layers: Sequence[int] | None = None) 
     for layer in range(model.n_layers) if layers is None else layers:
         for start in range(0, model.width("mlp", layer), block):
             effects = read(_written(model, layer, slice(start, start + block)))
-            neuron = np.arange(start, start + len(effects))
-            parts.append(pd.DataFrame({"layer": np.int64(layer), "neuron": neuron, **_moments(effects)}))
-    return check_table(pd.concat(parts, ignore_index=True), LOGIT_MOMENTS)
+            index = np.arange(start, start + len(effects))
+            parts.append(pd.DataFrame({"layer": np.int64(layer), "index": index, **_moments(effects)}))
+    return make_table(name_neurons(pd.concat(parts, ignore_index=True), "mlp"), LOGIT_MOMENTS)
 
 
 def promoted_tokens(

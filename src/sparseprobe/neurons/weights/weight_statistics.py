@@ -20,7 +20,7 @@ from torch import Tensor
 
 from sparseprobe.models import LanguageModel, NeuronWeights
 from sparseprobe.neurons.weights.checkpoint_weights import NEURONS_PER_BLOCK, Checkpoint
-from sparseprobe.tables import WEIGHTS, check_table
+from sparseprobe.tables import WEIGHTS, check_table, make_table, name_neurons
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -33,7 +33,7 @@ def weight_statistics(
     Columns are those of `sparseprobe.tables.WEIGHTS`; what a model does not have (biases, gates) is NaN.
 
     >>> from sparseprobe.neurons.planted_language import planted_model
-    >>> weight_statistics(planted_model()).query("neuron == 1")["cos_in_out"].abs().item() < 0.5
+    >>> bool(abs(weight_statistics(planted_model())["cos_in_out"][1]) < 0.5)
     True
     """
     source = Checkpoint.open(model, neurons_per_block=neurons_per_block) if isinstance(model, str | Path) else model
@@ -42,7 +42,7 @@ def weight_statistics(
         for layer in source.layers
         for start, weights in _blocks(source, layer.index, neurons_per_block)
     ]
-    return check_table(pd.concat(parts, ignore_index=True), WEIGHTS)
+    return make_table(name_neurons(pd.concat(parts, ignore_index=True), "mlp"), WEIGHTS)
 
 
 def layer_profile(statistics: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def layer_profile(statistics: pd.DataFrame) -> pd.DataFrame:
     [{'layer': 0, 'relative_depth': 0.0}]
     """
     check_table(statistics, WEIGHTS)
-    names = [name for name in statistics.columns if name not in ("layer", "neuron")]
+    names = [name for name in statistics.columns if name not in ("layer", "neuron", "index")]
     layers = [(layer, part) for layer, part in statistics.groupby("layer")]
     columns = {
         f"{name}_q{round(100 * quantile)}": [part[name].quantile(quantile) for _, part in layers]
@@ -105,5 +105,5 @@ def statistics_of(layer: int, start: int, weights: NeuronWeights) -> pd.DataFram
         if weights.W_gate is not None
         else missing,
     }
-    index = {"layer": np.full(n, layer, np.int64), "neuron": np.arange(start, start + n, dtype=np.int64)}
+    index = {"layer": np.full(n, layer, np.int64), "index": np.arange(start, start + n, dtype=np.int64)}
     return pd.DataFrame(index | {name: values.numpy() for name, values in columns.items()})
