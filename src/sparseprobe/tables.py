@@ -64,7 +64,7 @@ _SCORES = (
     Column(
         "log_loss", "float64", "Mean negative log probability of the label, nats; classes weigh the same in the fit."
     ),
-    Column("f1_low", "float64", "Lower end of the 95 % interval of f1, from resamples of whole test groups."),
+    Column("f1_low", "float64", "Lower end of the 95 % interval of f1, in closed form, over test groups."),
     Column("f1_high", "float64", "Upper end of that interval."),
     Column(
         "control_f1",

@@ -3,7 +3,8 @@
 Examples of one document are not independent, so documents are drawn, with replacement, as many as there are; a resample
 is then a whole number for each group, and a weighted score is the score of the resample. Scores that are functions of
 the confusion table need only each group's counts: one (resamples x groups) by (groups x probes) product for all probes.
-Percentile intervals (Efron and Tibshirani 1993, chapter 13), 95 %.
+Percentile intervals (Efron and Tibshirani 1993, chapter 13), 95 %. Only F1 has an interval in closed form in their
+place (module `f1_interval`), since resamples of a few positive groups cover it badly.
 
 Resamples without a positive or without a negative example have no score and are left out. Fewer than two groups tell
 nothing about the spread: the interval is then NaN.
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
 from sparseprobe.statistics.confusion import CONFUSION_SCORES, Confusion, yes_or_no
+from sparseprobe.statistics.f1_interval import f1_interval
 from sparseprobe.statistics.metrics import scores
 
 RESAMPLES = 1000
@@ -51,12 +53,14 @@ class GroupBootstrap:
     def intervals(
         self, positive: np.ndarray, decision: np.ndarray, name: str = "f1", *, weights: np.ndarray | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper end of the interval of a score of `METRICS`.
+        """Lower and upper end of the interval of a score of `METRICS`; of F1 in closed form, without the resamples.
 
         positive (n,) bool, or 1 and 0; decision (n,), or for scores of the confusion table also (n, m); weights (n,).
         Shapes () or (m,). Raises `InputError` for other labels.
         """
         positive, decision = yes_or_no(positive), np.asarray(decision)
+        if name == "f1":
+            return f1_interval(positive, decision > 0, self.member, weights)
         shape = decision.shape[1:]
         if self.times.shape[1] < 2:
             return np.full(shape, np.nan), np.full(shape, np.nan)
