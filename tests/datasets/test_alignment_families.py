@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -134,10 +135,16 @@ def solid(text: str) -> str:
     return "".join(sign for sign in text if not sign.isspace() and sign != SIGN)
 
 
+def whole(text: str, start: int, stop: int) -> tuple[int, int]:
+    """The span with the whole of the characters, as a reader sees them, that it begins and ends in."""
+    bounds = [0, *(match.end() for match in regex.finditer(r"\r|\X", text))]
+    return max(place for place in bounds if place <= start), min(place for place in bounds if place >= stop)
+
+
 def core(text: str, start: int, stop: int) -> set[int]:
     """The characters a token stands for: without the white space at its ends, unless it is all white space."""
-    inside = [place for place in range(start, stop) if not text[place].isspace()]
-    return set(range(inside[0], inside[-1] + 1)) if inside else set(range(start, stop))
+    inside = [place for place in range(start, stop) if not text[place].isspace()] or [start, stop - 1]
+    return set(range(*whole(text, inside[0], inside[-1] + 1)))
 
 
 def wrong(encoder: TextEncoder, text: str, span: tuple[int, int], encoded: EncodedText, found: TokenSpans) -> list[str]:
@@ -145,6 +152,7 @@ def wrong(encoder: TextEncoder, text: str, span: tuple[int, int], encoded: Encod
     rust = Tokenizer.from_str(encoder.record.definition)
     normalise = rust.normalizer.normalize_str if rust.normalizer else str
     labelled = range(int(found.start[0]), int(found.stop[0]))
+    span = whole(text, *span)
     wanted = set(range(*span))
     cores = [core(text, *place) for place in zip(encoded.starts.tolist(), encoded.stops.tolist(), strict=True)]
     inside = [token for token, characters in enumerate(cores) if characters & wanted]

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import unicodedata
+from itertools import pairwise
+
 import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from sparseprobe.datasets import TokenizerRecord
 from sparseprobe.datasets.labelling.alignment import align
@@ -45,13 +50,21 @@ def labelled_texts(draw: st.DrawFn) -> tuple[str, int, int]:
     return text, start, draw(st.integers(start + 1, len(text)))
 
 
+def whole(text: str, start: int, stop: int) -> set[int]:
+    """The code points of [start, stop), and those that are one character with any of them."""
+    ends = [0, *(match.end() for match in regex.finditer(r"\r|\X", text))]
+    return {
+        place for first, last in pairwise(ends) if max(first, start) < min(last, stop) for place in range(first, last)
+    }
+
+
 def cores(text: str, encoded) -> list[set[int]]:
     """The characters that each token stands for, by the definition."""
     spans = []
     for start, stop in zip(encoded.starts.tolist(), encoded.stops.tolist(), strict=True):
         characters = set(range(start, stop))
         solid = [place for place in characters if not text[place].isspace()]
-        spans.append(set(range(min(solid), max(solid) + 1)) if solid else characters)
+        spans.append(whole(text, min(solid), max(solid) + 1) if solid else whole(text, start, stop))
     return spans
 
 
@@ -62,15 +75,17 @@ def test_the_tokens_are_those_that_share_a_character(encoders, family: str, exam
     text, start, stop = example
     encoded = next(encoders[family].encode([text]))
     found = align(text, encoded, [[start, stop]])
-    wanted = set(range(start, stop))
-    sharing = [token for token, core in enumerate(cores(text, encoded)) if core & wanted]
+    wanted, of_tokens = whole(text, start, stop), cores(text, encoded)
+    sharing = [token for token, core in enumerate(of_tokens) if core & wanted]
     tokens = list(range(found.start[0], found.stop[0]))
     assert set(sharing) <= set(tokens)
-    assert all(not (cores(text, encoded)[token] - wanted) or token in sharing for token in tokens)
+    assert all(not (of_tokens[token] - wanted) or token in sharing for token in tokens)
     if found.exact[0]:
-        covered = set().union(*(cores(text, encoded)[token] for token in tokens))
+        covered = set().union(*(of_tokens[token] for token in tokens))
+        some_token = set().union(*of_tokens)
         assert covered <= wanted
-        assert {place for place in wanted if not text[place].isspace()} <= covered or not text[start:stop].strip()
+        solid = {place for place in wanted & some_token if not text[place].isspace()}
+        assert solid <= covered
 
 
 @given(example=labelled_texts())
@@ -83,12 +98,89 @@ def test_decoding_the_tokens_of_an_exact_span_gives_its_text_and_nothing_more(
     encoded = next(encoder.encode([text]))
     found = align(text, encoded, [[start, stop]])
     decoded = encoder.record.decode(encoded.ids[found.start[0] : found.stop[0]].tolist())
-    if found.exact[0] and text[start:stop].strip():
-        assert decoded.strip() == text[start:stop].strip()
-    elif found.stop[0] > found.start[0] and text[start:stop].strip():
-        assert text[start:stop].strip() in decoded or "\ufffd" in decoded
+    span = "".join(text[place] for place in sorted(whole(text, start, stop))).strip()
+    if found.exact[0] and span:
+        assert decoded.strip() == span
+    elif found.stop[0] > found.start[0] and span:
+        assert span in decoded or "\ufffd" in decoded
     else:
-        assert not text[start:stop].strip()
+        assert not span
+
+
+NORMALISERS = {
+    "composes": normalizers.NFC(),
+    "composes and replaces": normalizers.NFKC(),
+    "decomposes": normalizers.NFD(),
+    "strips accents": normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]),
+    "as BERT uncased": normalizers.BertNormalizer(lowercase=True),
+    "replaces a letter and its accent": normalizers.Replace("e\u0301", "é"),
+    "replaces two signs by one": normalizers.Replace("``", '"'),
+    "removes accents": normalizers.Replace("\u0301", ""),
+    "leaves all as it is": None,
+}
+SEEN_AS_ONE = [
+    "cafe\u0301",
+    "\u1112\u1161\u11ab",
+    "e\u0301te\u0301",
+    "``",
+    "\ufb01ne",
+    "\u0130s",
+    "n\u0303",
+    "क्षि",
+    "👨‍👩‍👧",
+]
+
+
+def normalising(normaliser, *, pieces: bool) -> TextEncoder:
+    """A tokenizer of bytes, or of words with [UNK] for most of them, behind a normaliser."""
+    if pieces:
+        rust = Tokenizer(models.WordPiece({"[UNK]": 0, "cat": 1}, unk_token="[UNK]"))
+        rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    else:
+        rust = Tokenizer(
+            models.BPE({sign: n for n, sign in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, [])
+        )
+        rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if normaliser is not None:
+        rust.normalizer = normaliser
+    return TextEncoder(TokenizerRecord.of(rust))
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+@pytest.mark.parametrize("name", NORMALISERS)
+def test_a_span_that_begins_or_ends_on_a_normalised_character_is_exact(name: str, pieces: bool) -> None:
+    text = " ".join(f"{word} cat" for word in SEEN_AS_ONE)
+    begins = [text.index(word) for word in SEEN_AS_ONE]
+    spans = [(begin, begin + len(word)) for begin, word in zip(begins, SEEN_AS_ONE, strict=True)]
+    found = align(text, next(normalising(NORMALISERS[name], pieces=pieces).encode([text])), spans)
+    assert found.exact.all()
+    assert (found.stop > found.start).all()
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+@pytest.mark.parametrize("name", ["composes", "composes and replaces", "decomposes", "strips accents"])
+@given(words=st.lists(st.sampled_from(["café", "한", "été", "Ǖ", "cat", "Straße", "ốc"]), min_size=1, max_size=6))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_composed_and_decomposed_text_have_the_same_spans(name: str, pieces: bool, words: list[str]) -> None:
+    encoder = normalising(NORMALISERS[name], pieces=pieces)
+    found = []
+    for form in ("NFC", "NFD"):
+        written = [unicodedata.normalize(form, word) for word in words]
+        text = " ".join(written)
+        stops = np.cumsum([len(word) + 1 for word in written]) - 1
+        starts = stops - [len(word) for word in written]
+        encoded = next(encoder.encode([text]))
+        aligned = align(text, encoded, np.column_stack([starts, stops]))
+        found.append((encoded.ids.tolist(), aligned.start.tolist(), aligned.stop.tolist(), aligned.exact.tolist()))
+    assert found[0] == found[1]
+    assert all(found[0][3])
+
+
+def test_a_span_that_ends_before_an_accent_takes_the_whole_letter() -> None:
+    text = "cafe\u0301 cat"
+    encoded = next(normalising(None, pieces=False).encode([text]))
+    bare, whole_word = align(text, encoded, [[0, 4], [0, 5]]).stop
+    assert bare == whole_word == len("cafe\u0301".encode())
 
 
 def test_a_leading_space_neither_pulls_in_nor_pushes_out(encoders) -> None:
