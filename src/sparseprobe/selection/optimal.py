@@ -38,7 +38,7 @@ class Optimal:
     gamma: float | None = None
     """Ridge; None is 1 / sqrt(n)."""
     time_limit: float = 60.0
-    """Seconds for each k."""
+    """Seconds for each k, without those of compilation at the first use."""
     tolerance: float = 1e-4
     """Relative gap at which the optimum counts as proven."""
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprobe.solvers.compiled import clock
 from sparseprobe.solvers.matrix import column_sums, is_sparse
 from sparseprobe.solvers.optimal.certificate import Certificate, certify
 from sparseprobe.solvers.optimal.local_search import swap_search
@@ -154,7 +154,7 @@ class SupportSearch:
         self._pool = [certificate]
         counter = itertools.count()
         heap = [(root.bound, next(counter), root)]
-        while heap and not self._closed(heap[0][0]) and time.perf_counter() < self.deadline:
+        while heap and not self._closed(heap[0][0]) and clock() < self.deadline:
             branch = heapq.heappop(heap)[2]
             if self._settle_leaf(branch, candidates):
                 continue

@@ -7,12 +7,12 @@ Cost: one price of all columns a round, and up to 24 problems of k columns.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprobe.solvers.compiled import clock
 from sparseprobe.solvers.optimal.losses import Vector
 from sparseprobe.solvers.optimal.restricted import Restricted
 
@@ -51,7 +51,7 @@ def _best_swap(current: Restricted, solve: Solve, costs: Vector, deadline: float
     best: Restricted | None = None
     for rank, position in enumerate(leaving):
         for column in entering if rank == 0 else entering[:FEWER]:
-            if time.perf_counter() > deadline:
+            if clock() > deadline:
                 return best
             if costs[column] <= costs[current.support[position]]:
                 break

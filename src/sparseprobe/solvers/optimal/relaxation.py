@@ -9,13 +9,13 @@ or as soon as the primal value shows that it never will. Cost: a few Newton step
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprobe.solvers.compiled import clock
 from sparseprobe.solvers.optimal.certificate import Certificate, certify
 from sparseprobe.solvers.optimal.k_support import Mask, Seats, penalty, seat_shares
 from sparseprobe.solvers.optimal.losses import SmoothLoss, Vector, total_loss
@@ -100,7 +100,7 @@ def relax(
     """Bound `branch` for supports of k columns; `prices` (m,) are earlier costs that suggest a working set.
 
     `objective` is that of the best known solution, `cutoff` the bound from which a branch is of no interest, `deadline`
-    a time of time.perf_counter() after which no further round starts.
+    a time of `clock` after which no further round starts.
     """
     free_seats = k - int(branch.forced.sum())
     working = _working_set(branch, free_seats, prices)
@@ -128,7 +128,7 @@ def relax(
         if best is None or rise > 0:
             bound, best = proved, certificate
         hopeless = primal < cutoff and primal - bound <= HOPELESS * (objective - primal)
-        if bound >= cutoff or hopeless or time.perf_counter() > deadline:
+        if bound >= cutoff or hopeless or clock() > deadline:
             break
         joining = _violators(certificate.costs, branch.free, working, free_seats)
         if joining.size:
