@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -12,9 +13,15 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from sparseprobe.errors import DataError, StorageError
+
+CONTENT_HASH = "sparseprobe_content_hash"
+"""Where the metadata of a table says what its content is."""
+MOST_BRACKETS = 1000
+"""Settings are lists of names and numbers: a file with more brackets is something else."""
 
 
 @contextmanager
@@ -46,23 +53,43 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as Parquet, whole or not at all."""
+    """Write a table as Parquet with checksums of its pages and of its content, whole or not at all."""
+    content = pa.Table.from_pandas(table, preserve_index=False)
+    content = content.replace_schema_metadata({CONTENT_HASH: _content_hash(content)})
     with whole_file(path) as partial:
-        table.to_parquet(partial, index=False)
+        pq.write_table(content, partial, write_page_checksum=True)
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a Parquet table.
+    """Read a Parquet table; if it says what its content is, it is compared.
 
     Raises:
-        DataError: no such file, or not Parquet.
+        DataError: no such file, not Parquet, or changed since it was written.
     """
     if not path.is_file():
         raise DataError(f"no table at {path}: give a .parquet file, or run the command that writes it first")
     try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
+        content = pq.ParquetFile(path, page_checksum_verification=True).read()
+        said = (content.schema.metadata or {}).get(CONTENT_HASH.encode())
+        whole = said is None or said.decode() == _content_hash(content)
+        table: pd.DataFrame = content.to_pandas(ignore_metadata=True)
+    except Exception as error:  # what a reader of a damaged file may raise has no end
         raise DataError(f"{path} is not Parquet or is damaged: delete it and run the command that writes it") from error
+    if not whole:
+        raise DataError(f"{path} was changed after it was written: delete it and run the command that writes it")
+    return table
+
+
+def _content_hash(table: pa.Table) -> str:
+    """SHA-256 of the names and the values of a table, the same for whatever version of its libraries reads it."""
+    content = hashlib.sha256(json.dumps(table.column_names).encode())
+    for column in table.columns:
+        if pa.types.is_primitive(column.type) and not column.null_count:
+            values = column.to_numpy()
+            content.update(values.dtype.str.encode() + values.tobytes())
+        else:
+            content.update(json.dumps(column.to_pylist(), default=str).encode())
+    return content.hexdigest()
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -79,7 +106,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON or is damaged: delete it and run the command that writes it") from error
     if not isinstance(value, dict):
         raise DataError(f"{path} must hold a record, not {type(value).__name__}: delete it and run the command again")
@@ -99,13 +126,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
         DataError: no such file, not YAML, or not a mapping of names to values.
     """
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if text.count("[") + text.count("{") > MOST_BRACKETS:  # the parser needs the square of their number
+            raise DataError(f"{path} is not a file of settings: it has more than {MOST_BRACKETS} brackets")
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):  # a few of them can stand for billions
+            raise DataError(f"{path} has an alias (*name), which settings do not take: write the value itself")
+        value = yaml.safe_load(text)
     except FileNotFoundError as error:
         raise DataError(f"no file {path}: give a YAML file of settings") from error
     except IsADirectoryError as error:
         raise DataError(f"{path} is a folder: give a YAML file of settings, or resume the run that is there") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if not isinstance(value, dict):
         raise DataError(f"{path} must hold settings as `name: value` lines, not {type(value).__name__}")
     return value

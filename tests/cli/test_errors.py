@@ -115,7 +115,7 @@ def test_full_disk(command: Any, asked: tuple[object, ...], tmp_path: Path, monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(artefacts.pd.DataFrame, "to_parquet", full)
+        patched.setattr(artefacts.pq, "write_table", full)
         expect_sentence(command(*asked, "--k", "1"), "full")
     assert not list((tmp_path / "run").rglob("*.partial"))
     assert command(*asked, "--k", "1").code == 0

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe.activations.precision import READ, Precision, decode
+from sparseprobe.errors import StorageError
 
 if TYPE_CHECKING:
     import zarr
@@ -51,7 +52,7 @@ class LayerActivations:
     def __getitem__(self, key: Any) -> NDArray[Any]:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
         if isinstance(rows, slice) and self.rows is None and rows.step in (None, 1):
-            return decode(np.asarray(self.stored[rows])[:, columns], self.precision)
+            return decode(self.read(rows)[:, columns], self.precision)
         wanted = np.arange(len(self))[rows]
         picked = self._pick(np.atleast_1d(wanted), columns)
         return picked if np.ndim(wanted) else picked[0]
@@ -59,6 +60,18 @@ class LayerActivations:
     def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> NDArray[Any]:
         values = self[:]
         return values if dtype is None else values.astype(dtype, copy=bool(copy))
+
+    def read(self, rows: slice) -> NDArray[Any]:
+        """Stored rows as they are stored. Raises `StorageError` for a file whose content is not what was written."""
+        if isinstance(self.stored, np.ndarray):
+            return self.stored[rows]
+        try:
+            return np.asarray(self.stored[rows])
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"{_unreadable_file(self.stored)} is damaged: delete this file and extract with the same settings and "
+                "folder to make it again"
+            ) from error
 
     def blocks(self, rows_per_block: int | None = None) -> Iterator[NDArray[Any]]:
         """All examples in order, some rows at a time (by default as many as a chunk on disk has)."""
@@ -78,9 +91,20 @@ class LayerActivations:
         for number in np.unique(chunk):
             start = int(number) * self._chunk_rows
             here = np.flatnonzero(chunk == number)
-            block = np.asarray(self.stored[start : start + self._chunk_rows])
+            block = self.read(slice(start, start + self._chunk_rows))
             part = decode(block[places[here] - start][:, columns], self.precision)
             if result is None:
                 result = np.empty((len(wanted), *part.shape[1:]), part.dtype)
             result[here] = part
         return decode(np.asarray(self.stored[:0])[:, columns], self.precision) if result is None else result
+
+
+def _unreadable_file(array: zarr.Array[Any]) -> str:
+    """The first chunk of an array that cannot be read."""
+    for block in range(array.cdata_shape[0]):
+        place = (block, 0)[: array.ndim]
+        try:
+            array.get_block_selection(place)
+        except (OSError, ValueError):
+            return f"{array.store_path}/{array.metadata.encode_chunk_key(place)}".removeprefix("file://")
+    return f"{array.store_path}".removeprefix("file://")

@@ -1,20 +1,25 @@
 """Activations on disk: a Zarr v3 group, one array a layer, one chunk a block of rows, and a manifest beside them.
 
-    manifest.json       settings, plan, versions, and how many blocks are done
-    layer_3/            (n_examples, width), chunks of (rows_per_block, width), not compressed
+    manifest.json       settings, plan, versions, how many blocks are done, a checksum of every file, a hash of itself
+    layer_3/            (n_examples, width), chunks of (rows_per_block, width), each with a CRC-32C, not compressed
     rows/               (n_examples,) int64, the stored row of each example
 
 A block counts once the manifest says so, and the manifest is replaced in one step after all chunks of the block are
 written: a reader never sees half a chunk, and a run that was stopped begins again after the last whole block. The
-manifest holds no times, so an interrupted run and an undisturbed one end in the same bytes. Every chunk is a file, also
-one of zeros, so that a lost file is an error when the store is opened, and made again when its run goes on.
+manifest holds no times, so an interrupted run and an undisturbed one end in the same bytes.
+
+Nothing that was changed is read silently. Opening compares every file with the manifest: the descriptions of the arrays
+as a whole, a chunk by the CRC-32C at its end, so that missing, shortened, swapped and rewritten files are told at the
+cost of four bytes a chunk. Reading a chunk compares its content with that CRC-32C (Zarr's codec `crc32c`). Zarr itself
+would read a missing chunk as zeros, so every chunk is written, also one of zeros.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
-import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,21 +29,14 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec
 
-from sparseprobe.activations.chunk_files import damaged_chunks
 from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.precision import STORED
 from sparseprobe.errors import StorageError
 
 MANIFEST = "manifest.json"
-FORMAT = "sparseprobe activations 1"
-#: What is read of the manifest; the rest is for people.
-KEYS = {
-    "settings": {"model", "site", "layers", "widths", "aggregate", "dtype", "n_examples"},
-    "plan": {"rows_per_block", "batch_tokens"},
-}
-#: Says in a manifest that zeros are written too. Without it (earlier versions) a missing chunk may be one of zeros.
-ZEROS_TOO = "chunks_of_zeros_written"
+FORMAT = "sparseprobe activations 2"
 #: Settings that only say how a thing is called; what it is stands in a fingerprint.
 NAMES = ("model", "dataset")
 
@@ -49,7 +47,7 @@ class ActivationStore:
 
     folder: Path
     manifest: dict[str, Any]
-    """As it was when the run began or went on."""
+    """As it was when the run began or went on, with the checksums of the files that were written since."""
 
     @classmethod
     def begin_or_resume(
@@ -58,18 +56,12 @@ class ActivationStore:
         """Take a folder for a run with these settings, or go on with the one that it holds.
 
         A run that goes on keeps the versions and the blocks it began with, in batches no larger than the plan's; where
-        no block is done it begins anew. Blocks from the first one on that lacks a file count as not done. Raises
-        `StorageError` if the folder cannot be written, holds something else, or a run with other settings.
+        no block is done it begins anew. Blocks from the first one on that has a lost or changed file count as not done.
+        Raises `StorageError` if the folder cannot be written, holds something else, or a run with other settings.
         """
         path = Path(folder)
-        manifest: dict[str, Any] = {
-            "format": FORMAT,
-            "settings": settings,
-            "plan": plan,
-            "versions": versions,
-            "blocks_done": 0,
-            ZEROS_TOO: True,
-        }
+        manifest: dict[str, Any] = {"format": FORMAT, "settings": settings, "plan": plan, "versions": versions}
+        manifest |= {"blocks_done": 0, "checksums": {}}
         with _storing(path):
             if (path / MANIFEST).is_file():
                 manifest = _going_on(path, manifest)
@@ -90,43 +82,54 @@ class ActivationStore:
         settings, rows_per_block = self.manifest["settings"], self.manifest["plan"]["rows_per_block"]
         with _storing(self.folder):
             group = zarr.open_group(self.folder, mode="a", zarr_format=3)
-            group.create_array("rows", data=rows, overwrite=True, compressors=None, config={"write_empty_chunks": True})
+            whole: dict[str, Any] = {
+                "compressors": [Crc32cCodec()],
+                "overwrite": True,
+                "config": {"write_empty_chunks": True},
+            }
+            group.create_array("rows", data=rows, chunks=rows.shape, **whole)
             for layer, width in zip(settings["layers"], settings["widths"], strict=True):
                 group.create_array(
                     f"layer_{layer}",
                     shape=(settings["n_examples"], width),
                     chunks=(min(rows_per_block, settings["n_examples"]), width),
                     dtype=STORED[settings["dtype"]],
-                    compressors=None,
-                    overwrite=True,
+                    **whole,
                 )
+            self._add_checksums("zarr.json", "rows/zarr.json", "rows/c/0")
+            self._add_checksums(*(f"layer_{layer}/zarr.json" for layer in settings["layers"]))
 
     def write_block(self, block: int, rows: slice, values: Mapping[int, NDArray[Any]]) -> None:
         """Write one block of every layer, then say in the manifest that it is there."""
         with _storing(self.folder):
             group = zarr.open_group(self.folder, mode="r+", zarr_format=3)
             for layer, array in values.items():
-                _array(group, layer).with_config({"write_empty_chunks": True})[rows] = array
+                _array(group, f"layer_{layer}").with_config({"write_empty_chunks": True})[rows] = array
+            self._add_checksums(*(f"layer_{layer}/c/{block}/0" for layer in values))
             _write_manifest(self.folder, {**self.manifest, "blocks_done": block + 1})
+
+    def _add_checksums(self, *names: str) -> None:
+        self.manifest["checksums"] |= {name: _checksum(self.folder / name) for name in names}
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """What a folder says of its activations. Raises `StorageError` if it holds none."""
+    """What a folder says of its activations. Raises `StorageError` if it holds none, or says what was not written."""
     path = Path(folder) / MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise StorageError(f"{folder} holds no activations: there is no {MANIFEST} in it") from None
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{path} cannot be read: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise StorageError(f"{path} cannot be read ({error}): extract again into a new folder") from error
     if not isinstance(manifest, dict):
-        raise StorageError(f"{path} holds no manifest of activations: extract again into a new folder")
+        raise StorageError(f"{path} is not a manifest of activations: extract again into a new folder")
     if manifest.get("format") != FORMAT:
-        raise StorageError(f"{path} is not of this format: expected {FORMAT!r}, found {manifest.get('format')!r}")
-    for part, keys in KEYS.items():
-        found = manifest.get(part)
-        if not isinstance(found, dict) or not found.keys() >= keys or not isinstance(manifest.get("blocks_done"), int):
-            raise StorageError(f"{path} lacks what it should hold: extract again into a new folder")
+        raise StorageError(
+            f"{path} has the format {manifest.get('format')!r}, this version reads {FORMAT!r}: extract again "
+            "into a new folder"
+        )
+    if manifest.pop("hash", None) != _hash(manifest):
+        raise StorageError(f"{path} was changed after it was written: extract again into a new folder")
     return manifest
 
 
@@ -141,19 +144,25 @@ def require_complete(folder: str | Path, manifest: dict[str, Any]) -> None:
 
 
 def open_layers(folder: str | Path, manifest: dict[str, Any]) -> dict[int, LayerActivations]:
-    """The layers of a complete store; only their shapes are read, and whether every file is there.
+    """The layers of a complete store, of which little is read: see the module.
 
-    Raises `StorageError` for a file that is missing or of another size. Of a store that an earlier version wrote, a
-    missing file may be a chunk of zeros: then it warns.
+    Raises `StorageError` for a file that is missing or was changed.
     """
     settings = manifest["settings"]
+    for path in _damaged(Path(folder), manifest):
+        fault = "was changed after it was written" if path.exists() else "is missing"
+        raise StorageError(
+            f"{path} {fault}, so the activations in {folder} are not whole: extract with the same settings and "
+            "folder to make what is lost again, or into a new folder"
+        )
     try:
         group = zarr.open_group(Path(folder), mode="r", zarr_format=3)
-        for name in _array_names(settings):
-            _require_chunks(Path(folder), _array(group, name), zeros_too=bool(manifest.get(ZEROS_TOO)))
-        stored = np.asarray(_array(group, "rows")[:])
+        stored = LayerActivations(_array(group, "rows"), "float32").read(slice(None))
         rows = None if np.array_equal(stored, np.arange(len(stored))) else stored
-        return {layer: LayerActivations(_array(group, layer), settings["dtype"], rows) for layer in settings["layers"]}
+        return {
+            layer: LayerActivations(_array(group, f"layer_{layer}"), settings["dtype"], rows)
+            for layer in settings["layers"]
+        }
     except StorageError:
         raise
     except (OSError, KeyError, ValueError) as error:
@@ -170,7 +179,7 @@ def _going_on(folder: Path, asked: dict[str, Any]) -> dict[str, Any]:
     if not done:
         return asked
     batch_tokens = min(found["plan"]["batch_tokens"], asked["plan"]["batch_tokens"])
-    return {**found, "plan": {**found["plan"], "batch_tokens": batch_tokens}, ZEROS_TOO: True, "blocks_done": done}
+    return {**found, "plan": {**found["plan"], "batch_tokens": batch_tokens}, "blocks_done": done}
 
 
 def _n_blocks(manifest: dict[str, Any]) -> int:
@@ -178,52 +187,46 @@ def _n_blocks(manifest: dict[str, Any]) -> int:
 
 
 def _whole_blocks(folder: Path, manifest: dict[str, Any]) -> int:
-    """Blocks done before the first one that lacks a file; none if the order of the rows is lost."""
+    """Blocks done before the first one that has a damaged file; none if a description or the order of rows has."""
     done = int(manifest["blocks_done"])
-    if not done:
-        return 0
-    try:
-        group = zarr.open_group(folder, mode="r", zarr_format=3)
-        if any(damaged_chunks(folder, _array(group, "rows"))):
-            return 0
-        for layer in manifest["settings"]["layers"]:
-            done = min(done, next((block for block, _ in damaged_chunks(folder, _array(group, layer))), done))
-    except (OSError, KeyError, ValueError) as error:
-        raise StorageError(f"the activations in {folder} cannot be read: {error}; give a new folder") from error
+    for path in _damaged(folder, manifest):
+        array, *chunk = path.relative_to(folder).parts
+        done = min(done, int(chunk[1]) if array != "rows" and len(chunk) > 1 else 0)
     return done
 
 
-def _require_chunks(folder: Path, array: zarr.Array[Any], *, zeros_too: bool) -> None:
-    damaged = [path for _, path in damaged_chunks(folder, array)]
-    for path in damaged:
-        if zeros_too or path.exists():
-            fault = "does not have its full size" if path.exists() else "is missing"
-            raise StorageError(
-                f"{path} {fault}, so the activations in {folder} are not whole: extract with the same settings and "
-                "folder to make what is lost again, or into a new folder"
-            )
-    if damaged:
-        warnings.warn(
-            f"{damaged[0]} is missing and is read as zeros: an earlier version left zeros out, but it may also be "
-            "lost; extract with the same settings and folder to be sure",
-            stacklevel=4,
-        )
+def _damaged(folder: Path, manifest: dict[str, Any]) -> Iterator[Path]:
+    """Files that are missing or are not those that the manifest tells of."""
+    for name, checksum in manifest["checksums"].items():
+        path = folder / name
+        if not path.is_file() or _checksum(path) != checksum:
+            yield path
 
 
-def _array_names(settings: dict[str, Any]) -> list[str]:
-    return ["rows", *(f"layer_{layer}" for layer in settings["layers"])]
+def _checksum(path: Path) -> str:
+    """Of a chunk the CRC-32C that it ends with, of the description of an array a CRC-32."""
+    if path.name == "zarr.json":
+        return f"{zlib.crc32(path.read_bytes()):08x}"
+    with path.open("rb") as chunk:
+        chunk.seek(max(0, path.stat().st_size - 4))
+        return chunk.read().hex()
 
 
-def _array(group: zarr.Group, layer: int | str) -> zarr.Array[Any]:
-    array = group[layer if isinstance(layer, str) else f"layer_{layer}"]
+def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    array = group[name]
     if not isinstance(array, zarr.Array):
-        raise KeyError(f"layer {layer} is a folder of arrays, not one array")
+        raise KeyError(f"{name} is a folder of arrays, not one array")
     return array
+
+
+def _hash(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     partial = folder / (MANIFEST + ".partial")
-    partial.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", "utf-8")
+    signed = {**manifest, "hash": _hash(manifest)}
+    partial.write_text(json.dumps(signed, indent=1, sort_keys=True) + "\n", "utf-8")
     partial.replace(folder / MANIFEST)
 
 
