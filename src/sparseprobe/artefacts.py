@@ -55,7 +55,7 @@ def storage_error(path: Path, error: OSError) -> StorageError:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as Parquet with checksums of its pages and of its content, whole or not at all."""
     content = pa.Table.from_pandas(table, preserve_index=False)
-    content = content.replace_schema_metadata({CONTENT_HASH: _content_hash(content)})
+    content = content.replace_schema_metadata({**content.schema.metadata, CONTENT_HASH: _content_hash(content)})
     with whole_file(path) as partial:
         pq.write_table(content, partial, write_page_checksum=True)
 
@@ -72,7 +72,7 @@ def read_table(path: Path) -> pd.DataFrame:
         content = pq.ParquetFile(path, page_checksum_verification=True).read()
         said = (content.schema.metadata or {}).get(CONTENT_HASH.encode())
         whole = said is None or said.decode() == _content_hash(content)
-        table: pd.DataFrame = content.to_pandas(ignore_metadata=True)
+        table: pd.DataFrame = content.to_pandas()
     except Exception as error:  # what a reader of a damaged file may raise has no end
         raise DataError(f"{path} is not Parquet or is damaged: delete it and run the command that writes it") from error
     if not whole:
@@ -81,8 +81,9 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def _content_hash(table: pa.Table) -> str:
-    """SHA-256 of the names and the values of a table, the same for whatever version of its libraries reads it."""
+    """SHA-256 of the names, the types for pandas and the values of a table, the same whatever version reads it."""
     content = hashlib.sha256(json.dumps(table.column_names).encode())
+    content.update((table.schema.metadata or {}).get(b"pandas", b""))
     for column in table.columns:
         if pa.types.is_primitive(column.type) and not column.null_count:
             values = column.to_numpy()
