@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,12 @@ import pandas as pd
 
 import sparseprobe as sp
 from sparseprobe.datasets.collections import COLLECTIONS
-from sparseprobe.experiments.probe_rows import Cell, Walk
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.probed_layer import ProbedLayer
+from sparseprobe.experiments.scored_probes import probe_f1
 from sparseprobe.keyed_random import generator
 from sparseprobe.probes.support_probe import fit_supports
 from sparseprobe.selection import Choice, Problem, TrainingLayer, selection_named, selection_names
-from sparseprobe.statistics.metrics import scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,19 +99,19 @@ def measured(
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Rows for each feature."""
     acts = sp.extract(model, data, layers=[layer], aggregate=data.settings.get("aggregate", "none"))
-    walk = Walk.over(acts, data, features=names, layers=[layer], seed=0, bootstrap=1)
-    for task in walk.tasks():
-        for name, cell in zip(names, walk.cells_of(task), strict=True):
-            yield name, rows_of(cell, {"collection": data.name, "feature": name}, asked)
+    probed = ProbedLayer.read(acts, layer, LabelledExamples.of(data, names, resamples=1))
+    for feature, name in enumerate(names):
+        yield name, rows_of(probed, feature, {"collection": data.name, "feature": name}, asked)
 
 
-def rows_of(cell: Cell, where: dict[str, Any], asked: Asked) -> list[dict[str, Any]]:
+def rows_of(layer: ProbedLayer, feature: int, where: dict[str, Any], asked: Asked) -> list[dict[str, Any]]:
     """One row for each ridge, k and selection."""
-    problem = few_rows(cell, asked.rows)
+    problem = few_rows(layer, feature, asked.rows)
     X, n = problem.scaled(), len(problem.rows)
     settings = {"class_weight": None, "sample_weight": problem.weights, "time_limit": asked.time_limit}
     chosen = {name: selection_named(name).path(problem, KS) for name in heuristics(problem)}
     probes = {name: fit_supports(problem, choices) for name, choices in chosen.items()}
+    f1 = partial(probe_f1, layer, feature, split="test")
     rows = []
     for ridge, power in POWERS.items():
         found = sp.optimal_path(X, problem.y, KS, gamma=n**power, **settings)
@@ -117,38 +119,33 @@ def rows_of(cell: Cell, where: dict[str, Any], asked: Asked) -> list[dict[str, A
         for i, (k, best) in enumerate(zip(KS, found, strict=True)):
             exact = where | {"n": n, "ridge": ridge, "k": k, "proven": best.proven, "gap": best.gap}
             exact |= {"trivial": best.top_mean_difference, "seconds": best.seconds}
-            own = {"selection": "optimal", "same": True, "overlap": 1.0, "excess": 0.0, "f1": f1(cell, optimal[i])}
+            own = {"selection": "optimal", "same": True, "overlap": 1.0, "excess": 0.0, "f1": f1(optimal[i])}
             rows.append(exact | own)
             for name, choices in chosen.items():
                 support = choices[i].support
                 on_it = sp.optimal_support(X[:, support], problem.y, k, gamma=n**power, **settings)
                 shared = len(np.intersect1d(support, best.support)) / k
                 excess = on_it.objective / best.objective - 1
-                judged = {"same": shared == 1, "overlap": shared, "excess": excess, "f1": f1(cell, probes[name][i])}
+                judged = {"same": shared == 1, "overlap": shared, "excess": excess, "f1": f1(probes[name][i])}
                 rows.append(exact | {"selection": name} | judged)
     return rows
 
 
-def few_rows(cell: Cell, most: int) -> Problem:
+def few_rows(layer: ProbedLayer, feature: int, most: int) -> Problem:
     """The problem on groups drawn until there are about `most` training examples."""
-    examples = cell.task.examples
-    rows = examples.rows(cell.feature, "train")
+    examples = layer.examples
+    rows = examples.rows(feature, "train")
     names, member = np.unique(examples.groups[rows], return_inverse=True)
-    place = generator(0, "few rows", examples.features[cell.feature]).permutation(len(names))[member]
+    place = generator(0, "few rows", examples.features[feature]).permutation(len(names))[member]
     kept = np.sort(np.argsort(place, kind="stable")[:most])
-    labels = examples.labels[rows[kept], cell.feature]
-    return Problem(TrainingLayer(cell.task.X[rows[kept]], labels[:, None]), 0, 0, cell.problem().name)
+    labels = examples.labels[rows[kept], feature]
+    return Problem(TrainingLayer(layer.X[rows[kept]], labels[:, None]), 0, 0, layer.problem(feature).name)
 
 
 def heuristics(problem: Problem) -> list[str]:
     """All registered selections but the exact one, and but the slowest where it would take minutes."""
     slow = problem.layer.X.size > NEIGHBOURS_UP_TO
     return [name for name in selection_names() if name != "optimal" and not (slow and name.endswith("_knn"))]
-
-
-def f1(cell: Cell, probe: Any) -> float:
-    """On test examples."""
-    return float(scores(cell.truth("test"), cell.decision(probe, "test"), names=("f1",))["f1"])
 
 
 def report(table: pd.DataFrame, said: str) -> str:

@@ -21,7 +21,7 @@ from sparseprobe.experiments import (
     single_neurons,
     sweep,
 )
-from sparseprobe.experiments.layer_task import Examples
+from sparseprobe.experiments.labelled_examples import LabelledExamples
 from sparseprobe.tables import DENSE, PRUNING
 
 
@@ -89,7 +89,7 @@ def test_permuted_labels_are_scored_with_the_class_shares_of_the_real_ones():
     split = np.where(group % 3 == 0, "test", np.where(group % 3 == 1, "validation", "train"))
     table = data.examples.assign(group=[f"d{one}" for one in group], split=split)
     data = replace(data, examples=table, labels=pd.DataFrame({"f0": (group < 15).astype(np.int8)}))
-    y, permuted = data.labels["f0"].to_numpy(), Examples.of(data, None, seed=0, preset="default").control(0)[:, 0]
+    y, permuted = data.labels["f0"].to_numpy(), LabelledExamples.of(data).control(0)[:, 0]
     handed_in = replace(data, labels=pd.DataFrame({"f0": permuted}))
     [probe] = sweep(acts, handed_in, k=[1]).itertuples()
     said = acts.layer(0)[:, 0] * probe.coef[0] + probe.intercept > 0

@@ -83,7 +83,7 @@ def test_what_cannot_be_asked_is_said():
     with pytest.raises(InputError, match="selections names no selection: give some of adaptive"):
         compare_on_planted([PlantedSetting(300, 40, 2)], selections=[])
     for k in ([], [0], 0, [1.5]):
-        with pytest.raises(InputError, match="k must be positive whole numbers"):
+        with pytest.raises(InputError, match="k must be positive integers"):
             compare_on_planted([PlantedSetting(300, 40, 2)], k=k)
     with pytest.raises(InputError, match="k = 50 is larger than the width 40"):
         compare_on_planted([PlantedSetting(300, 40, 2)], k=[50])

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 from sparseprobe.activations import Activations
 from sparseprobe.errors import InputError
 from sparseprobe.experiments import NEURONS, best_neurons, planted_experiment, single_neurons, sweep
-from sparseprobe.experiments.layer_task import Examples
+from sparseprobe.experiments.labelled_examples import LabelledExamples
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_control_is_the_same_search_on_permuted_labels(planted):
     """Handing the permuted labels in as real ones: the best neuron by validation has that test F1."""
     acts, data = planted
     found = single_neurons(acts, data, keep=1, features=["f0"], layers=[0], seed=4)
-    shuffled = Examples.of(data, ["f0"], seed=4, preset="default").control(0)[:, 0]
+    shuffled = LabelledExamples.of(data, ["f0"], seed=4).control(0)[:, 0]
     permuted = dataclasses.replace(data, labels=data.labels.assign(f0=shuffled))
     best = single_neurons(acts, permuted, keep=1, features=["f0"], layers=[0], seed=4)
     assert found["control_f1"].iloc[0] == best["f1"].iloc[0]

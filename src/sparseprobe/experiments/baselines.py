@@ -13,7 +13,7 @@ score of the neurons less that of an arm (Hewitt and Liang 2019). Cost of the Ga
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,9 +23,10 @@ import pandas as pd
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.experiments.layer_task import LayerTask, checked_ks
-from sparseprobe.experiments.probe_rows import Plan, Walk, planned_rows
-from sparseprobe.experiments.sweep import PAPER_K
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
+from sparseprobe.experiments.scored_probes import selection_rows
+from sparseprobe.experiments.sweep import PAPER_K, checked_ks, refuse_more_than_candidates
 from sparseprobe.keyed_random import generator
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import Choice, Selection
@@ -68,6 +69,22 @@ def baselines(
     >>> bool(selectivity(table, "random_neurons")["selectivity"].iloc[0] > 0.3)
     True
     """
+    widths = chosen_layers(acts, data, layers)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    plan = plan_baselines(examples, widths, selection=selection, k=k, arms=arms, trials=trials)
+    return table_of(plan, acts, examples, widths, progress)
+
+
+def plan_baselines(
+    examples: LabelledExamples,
+    widths: Mapping[int, int],
+    *,
+    selection: str | Selection = "adaptive",
+    k: Sequence[int] | int = PAPER_K,
+    arms: Sequence[str] = ARMS,
+    trials: int = 5,
+) -> LayerPlan:
+    """The baselines of layers of these widths; raises `InputError` for what cannot be done."""
     if not arms:
         raise InputError(f"arms names no arm: give some of {', '.join(ARMS)}")
     for arm in arms:
@@ -75,20 +92,20 @@ def baselines(
             raise UnknownNameError("arm", arm, ARMS)
     if trials < 1:
         raise InputError(f"trials must be at least 1, got {trials}")
-    plan = Plan(selection_named(selection, preset=preset), preset)
-    walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
-    ks = checked_ks(k, walk.widths, PAPER_K)
-    rows: list[dict[str, Any]] = []
-    with progress.task("baselines", total=len(walk.layers) * len(arms), unit="arms") as step:
-        for task in walk.tasks():
-            for arm in arms:
-                names: dict[str, Any] = {"neurons": []} if arm in RANDOM_BASES else {}
-                for trial, other, its_plan, its_ks in _trials(arm, task, plan, ks[task.layer], trials):
-                    for cell in walk.cells_of(other):
-                        found = planned_rows(cell, its_ks, its_plan, control=False)
-                        rows += [row | {"arm": arm, "trial": trial} | names for row in found]
-                step(1)
-    return walk.table(rows, BASELINES)
+    method, ks = selection_named(selection, preset=examples.preset), checked_ks(k, widths)
+    refuse_more_than_candidates(method, ks)
+
+    def pieces(layer: ProbedLayer) -> Iterator[list[dict[str, Any]]]:
+        for arm in arms:
+            rows: list[dict[str, Any]] = []
+            names: dict[str, Any] = {"neurons": []} if arm in RANDOM_BASES else {}
+            for trial, seen, its_method, its_ks in _trials(arm, layer, method, ks[layer.layer], trials):
+                for feature in range(layer.n_features):
+                    found = selection_rows(seen, feature, its_method, its_ks, control=False)
+                    rows += [row | {"arm": arm, "trial": trial} | names for row in found]
+            yield rows
+
+    return LayerPlan("baselines", BASELINES, pieces, per_layer=len(arms), threads=None)
 
 
 def selectivity(table: pd.DataFrame, against: str = "permuted_labels") -> pd.DataFrame:
@@ -106,30 +123,30 @@ def selectivity(table: pd.DataFrame, against: str = "permuted_labels") -> pd.Dat
 
 
 def _trials(
-    arm: str, task: LayerTask, plan: Plan, ks: list[int], trials: int
-) -> Iterator[tuple[int, LayerTask, Plan, list[int]]]:
-    """For each trial of an arm: its number, the layer as the arm sees it, how it is probed, for which k."""
-    examples, d = task.examples, task.X.shape[1]
+    arm: str, layer: ProbedLayer, method: Selection, ks: list[int], trials: int
+) -> Iterator[tuple[int, ProbedLayer, Selection, list[int]]]:
+    """For each trial of an arm: its number, the layer as the arm sees it, how neurons are chosen, for which k."""
+    examples, d = layer.examples, layer.X.shape[1]
     if arm == "neurons":
-        yield 0, task, plan, ks
+        yield 0, layer, method, ks
     elif arm == "permuted_labels":
         for trial in range(trials):
-            permuted = replace(examples, labels=examples.control(task.layer, trial), real=examples.labels)
-            yield trial, replace(task, examples=permuted), plan, ks
+            permuted = replace(examples, labels=examples.control(layer.layer, trial), real=examples.labels)
+            yield trial, replace(layer, examples=permuted), method, ks
     elif arm == "random_neurons":
         for trial in range(trials):
-            yield trial, task, Plan(Random(trial=trial), plan.preset), ks
+            yield trial, layer, Random(trial=trial), ks
     elif arm == "gaussian_basis":
         for trial in range(trials):
-            draw = generator(examples.seed, arm, task.layer, trial)
+            draw = generator(examples.seed, arm, layer.layer, trial)
             basis = draw.standard_normal((d, d), np.float32) / np.float32(np.sqrt(d))
-            yield trial, replace(task, X=task.X @ basis), plan, ks
+            yield trial, replace(layer, X=layer.X @ basis), method, ks
     else:
         for k in ks:
             for trial in range(max(1, round(16 / np.sqrt(k)))):
-                draw = generator(examples.seed, arm, task.layer, k, trial)
+                draw = generator(examples.seed, arm, layer.layer, k, trial)
                 directions = np.linalg.qr(draw.standard_normal((d, k)))[0].astype(np.float32)
-                yield trial, replace(task, X=task.X @ directions), Plan(_Everything(), plan.preset), [k]
+                yield trial, replace(layer, X=layer.X @ directions), _Everything(), [k]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ they are judged by the share of the planted neurons that they find, too.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,19 +19,21 @@ from threadpoolctl import threadpool_limits
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
-from sparseprobe.experiments.layer_task import checked_ks
+from sparseprobe.experiments.labelled_examples import LabelledExamples
 from sparseprobe.experiments.planted import planted_problem
-from sparseprobe.experiments.probe_rows import Plan, Walk, planned_rows
-from sparseprobe.experiments.sweep import PAPER_K
+from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
+from sparseprobe.experiments.scored_probes import selection_rows
+from sparseprobe.experiments.sweep import checked_ks
 from sparseprobe.keyed_random import generator
+from sparseprobe.probes.support_probe import fit_supports
 from sparseprobe.progress import SILENT, Progress
-from sparseprobe.selection.contract import Selection
+from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named, selection_names
 from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.statistics.metrics import scores
-from sparseprobe.tables import PLANTED, SWEEP, check_table
+from sparseprobe.tables import PLANTED, SWEEP, make_table
 
 Selections = Sequence["str | Selection"]
 PAPER_SELECTIONS = (
@@ -92,15 +94,31 @@ def compare_selections(
     >>> compare_selections(acts, data, selections=["random", "adaptive"], k=[2])[["selection", "k"]].values.tolist()
     [['random', 2], ['adaptive', 2]]
     """
+    widths = chosen_layers(acts, data, layers)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    plan = plan_comparison(examples, widths, selections=selections, k=k, candidates=candidates)
+    return table_of(plan, acts, examples, widths, progress)
+
+
+def plan_comparison(
+    examples: LabelledExamples,
+    widths: Mapping[int, int],
+    *,
+    selections: Selections = PAPER_SELECTIONS,
+    k: Sequence[int] | int = (1, 2, 4, 8),
+    candidates: int = 512,
+) -> LayerPlan:
+    """The comparison on layers of these widths; raises `InputError` for what cannot be done."""
     _require_some(selections)
-    plans = [Plan(Prefiltered(selection_named(one, preset=preset), candidates), preset) for one in selections]
-    walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
-    ks = checked_ks(k, {layer: min(width, candidates) for layer, width in walk.widths.items()}, PAPER_K)
-    rows: list[dict[str, Any]] = []
-    for cell in walk.cells(progress, "comparison"):
-        for plan in plans:
-            rows += planned_rows(cell, ks[cell.task.layer], plan, control=False)
-    return walk.table(rows, SWEEP)
+    methods = [Prefiltered(selection_named(one, preset=examples.preset), candidates) for one in selections]
+    ks = checked_ks(k, {layer: min(width, candidates) for layer, width in widths.items()})
+
+    def pieces(layer: ProbedLayer) -> Iterator[list[dict[str, Any]]]:
+        for feature in range(layer.n_features):
+            found = [selection_rows(layer, feature, one, ks[layer.layer], control=False) for one in methods]
+            yield [row for rows in found for row in rows]
+
+    return LayerPlan("comparison", SWEEP, pieces)
 
 
 def compare_on_planted(
@@ -115,7 +133,7 @@ def compare_on_planted(
     """A row for each setting, trial, selection and k (by default the number of planted neurons); schema `PLANTED`.
 
     70 % of the examples are for training. Raises `InputError` where no settings or no trials are asked for, and for a k
-    that is no whole number from 1 to the number of neurons.
+    that is not an integer from 1 to the number of neurons.
 
     >>> table = compare_on_planted([PlantedSetting(300, 40, 2, shift=6.0)], selections=["mean_difference", "l1"])
     >>> table[["selection", "share"]].values.tolist()
@@ -126,7 +144,7 @@ def compare_on_planted(
     _require_some(selections)
     if trials < 1:
         raise InputError(f"trials must be at least 1, got {trials}")
-    sizes = [[one.informative] if k is None else checked_ks(k, {0: one.d}, PAPER_K)[0] for one in settings]
+    sizes = [[one.informative] if k is None else checked_ks(k, {0: one.d})[0] for one in settings]
     rows: list[dict[str, Any]] = []
     total = len(settings) * trials
     with threadpool_limits(limits=1), progress.task("planted", total=total, unit="problems") as step:
@@ -134,8 +152,7 @@ def compare_on_planted(
             for trial in range(trials):
                 rows += _planted_rows(setting, trial, selections, ks, seed)
                 step(1)
-    table = pd.DataFrame(rows)[[column.name for column in PLANTED]]
-    return check_table(table.astype({column.name: column.dtype for column in PLANTED}), PLANTED)
+    return make_table(rows, PLANTED)
 
 
 def _require_some(selections: Selections) -> None:
@@ -153,13 +170,13 @@ def _planted_rows(
     problem = Problem.of(planted.X[train], planted.y[train], seed=key)
     rows = []
     for selection in selections:
-        plan = Plan(selection_named(selection))
+        method = selection_named(selection)
         started = time.perf_counter()
-        _, probes = plan.probes(problem, ks)
+        probes = fit_supports(problem, choose(method, problem, ks))
         seconds = (time.perf_counter() - started) / len(ks)
         for size, probe in zip(ks, probes, strict=True):
             found = scores(planted.y[test] == 1, probe.decision(planted.X[test]), names=("f1", "roc_auc"))
             share = len(np.intersect1d(probe.support, planted.support)) / min(size, setting.informative)
-            row = asdict(setting) | {"trial": trial, "seed": seed, "selection": plan.method.name, "k": size}
+            row = asdict(setting) | {"trial": trial, "seed": seed, "selection": method.name, "k": size}
             rows.append(row | {"share": share, "seconds": seconds} | {name: float(v) for name, v in found.items()})
     return rows

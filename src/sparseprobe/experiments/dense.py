@@ -7,7 +7,7 @@ to 1,024 neurons, or some tens of passes over the layer (conjugate gradients) be
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ import pandas as pd
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
-from sparseprobe.experiments.probe_rows import Cell, Walk
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
+from sparseprobe.experiments.scored_probes import probe_f1, probe_row
 from sparseprobe.probes.support_probe import SupportProbe
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.solvers.logistic import checked_strength, newton
@@ -49,22 +51,36 @@ def dense(
     >>> bool((table["f1"] > table["control_f1"]).all()), table["k"].tolist()
     (True, [20])
     """
+    widths = chosen_layers(acts, data, layers)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    return table_of(plan_dense(examples, widths, C=C), acts, examples, widths, progress)
+
+
+def plan_dense(
+    examples: LabelledExamples,  # noqa: ARG001 - the dense probe can be fitted to all examples that can be labelled
+    widths: Mapping[int, int],  # noqa: ARG001 - and to layers of any width
+    *,
+    C: float | Sequence[float] = 1.0,
+) -> LayerPlan:
+    """The dense probes; raises `InputError` for what cannot be done."""
     strengths = sorted(checked_strength(one) for one in (C if isinstance(C, Iterable) else [C]))
     if not strengths:
         raise InputError(f"C must be a finite number above 0, or a list of such numbers, got {C!r}")
-    walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
-    rows: list[dict[str, Any]] = []
-    for cell in walk.cells(progress, "dense"):
-        started = time.perf_counter()
-        best, strength = _best(cell, strengths, control=False)
-        beside, _ = _best(cell, strengths, control=True)
-        row = {"selection": "all", "C": strength, **cell.row(best), "control_f1": cell.control_f1(beside)}
-        rows.append(row | {"seconds": time.perf_counter() - started})
-    return walk.table(rows, DENSE)
+
+    def pieces(layer: ProbedLayer) -> Iterator[list[dict[str, Any]]]:
+        for feature in range(layer.n_features):
+            started = time.perf_counter()
+            best, strength = _best(layer, feature, strengths, control=False)
+            beside, _ = _best(layer, feature, strengths, control=True)
+            row = {"selection": "all", "C": strength, **probe_row(layer, feature, best)}
+            row["control_f1"] = probe_f1(layer, feature, beside, "test", control=True)
+            yield [row | {"seconds": time.perf_counter() - started}]
+
+    return LayerPlan("dense", DENSE, pieces)
 
 
-def _best(cell: Cell, strengths: Sequence[float], *, control: bool) -> tuple[SupportProbe, float]:
-    problem = cell.problem(control=control)
+def _best(layer: ProbedLayer, feature: int, strengths: Sequence[float], *, control: bool) -> tuple[SupportProbe, float]:
+    problem = layer.problem(feature, control=control)
     data = problem.data()
     start, found = None, []
     for C in strengths:
@@ -73,7 +89,7 @@ def _best(cell: Cell, strengths: Sequence[float], *, control: bool) -> tuple[Sup
         found.append(SupportProbe(everything, start.coef * problem.scale, start.intercept, start.converged))
     if len(found) == 1:
         return found[0], strengths[0]
-    validated = [cell.validation_f1(probe, control=control) for probe in found]
+    validated = [probe_f1(layer, feature, probe, "validation", control=control) for probe in found]
     if np.isnan(validated).any():
         raise InputError(
             "several C need validation examples to choose among them: give one C, or split with a validation part"

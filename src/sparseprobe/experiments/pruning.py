@@ -12,7 +12,7 @@ among that step's neurons, not how a pruning of noise would go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,9 @@ import pandas as pd
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
-from sparseprobe.experiments.probe_rows import Cell, Plan, Walk, planned_rows
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
+from sparseprobe.experiments.scored_probes import selection_rows
 from sparseprobe.neuron import Neuron, site_kind
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import Selection, choose
@@ -61,19 +63,39 @@ def pruning(
     >>> table["removed"].nunique(), bool(table["f1"].iloc[0] > table["f1"].iloc[-1])
     (3, True)
     """
-    walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
-    ks = pruned_ks(k, walk.widths, steps=steps, candidates=candidates)
-    among = Prefiltered(selection_named(selection, preset=preset), candidates, FStatistic())
-    rows: list[dict[str, Any]] = []
-    for cell in walk.cells(progress, "pruning"):
-        removed: list[int] = []
-        for step in range(steps):
-            method = replace(among, without=frozenset(removed))
-            found = planned_rows(cell, ks, Plan(method, preset), control=control)
-            removed.append(_best_single(cell, method))
-            name = str(Neuron(cell.task.layer, removed[-1], site_kind(acts.site)))
-            rows += [row | {"step": step, "removed": name} for row in found]
-    return walk.table(rows, PRUNING)
+    widths = chosen_layers(acts, data, layers)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    asked: dict[str, Any] = {"k": k, "steps": steps, "candidates": candidates, "selection": selection}
+    return table_of(plan_pruning(examples, widths, **asked, control=control), acts, examples, widths, progress)
+
+
+def plan_pruning(
+    examples: LabelledExamples,
+    widths: Mapping[int, int],
+    *,
+    k: Sequence[int] | int = 5,
+    steps: int = STEPS,
+    candidates: int = CANDIDATES,
+    selection: str | Selection = "optimal",
+    control: bool = True,
+) -> LayerPlan:
+    """The pruning of layers of these widths; raises `InputError` for what cannot be done."""
+    ks = pruned_ks(k, widths, steps=steps, candidates=candidates)
+    among = Prefiltered(selection_named(selection, preset=examples.preset), candidates, FStatistic())
+
+    def pieces(layer: ProbedLayer) -> Iterator[list[dict[str, Any]]]:
+        for feature in range(layer.n_features):
+            removed: list[int] = []
+            rows: list[dict[str, Any]] = []
+            for step in range(steps):
+                method = replace(among, without=frozenset(removed))
+                found = selection_rows(layer, feature, method, ks, control=control)
+                removed.append(int(choose(method, layer.problem(feature), [1])[0].support[0]))
+                name = str(Neuron(layer.layer, removed[-1], site_kind(layer.where["site"])))
+                rows += [row | {"step": step, "removed": name} for row in found]
+            yield rows
+
+    return LayerPlan("pruning", PRUNING, pieces)
 
 
 def pruned_ks(
@@ -93,7 +115,3 @@ def pruned_ks(
             f"got k = {k}, candidates = {candidates}, steps = {steps}"
         )
     return sorted({int(one) for one in asked})
-
-
-def _best_single(cell: Cell, method: Prefiltered) -> int:
-    return int(choose(method, cell.problem(), [1])[0].support[0])

@@ -20,7 +20,7 @@ Cost: a product of (permutations x n) by (n x d) for each feature and layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,12 +31,13 @@ from numpy.typing import NDArray
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.probed_layer import ProbedLayer, chosen_layers, table_of
 from sparseprobe.keyed_random import generator
 from sparseprobe.neuron import Neuron, signs_of
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.statistics.control_labels import GroupLayout, size_strata
-from sparseprobe.tables import SIGNIFICANCE, check_table, name_neurons
+from sparseprobe.tables import SIGNIFICANCE, make_table, name_neurons
 
 PARTS = ("train", "validation", "test")
 
@@ -62,38 +63,59 @@ def neuron_significance(
     >>> table["index"].tolist()[:1] == data.settings["planted"]["f0"], bool(table["p_family"].iloc[0] < 0.05)
     (True, True)
     """
+    chosen = chosen_layers(acts, data, layers)
+    examples = LabelledExamples.of(data, features, seed=seed, resamples=1)
+    plan = plan_significance(examples, chosen, part=part, permutations=permutations)
+    return table_of(plan, acts, examples, chosen, progress)
+
+
+def plan_significance(
+    examples: LabelledExamples,
+    widths: Mapping[int, int],  # noqa: ARG001 - layers of any width can be tested
+    *,
+    part: str = "test",
+    permutations: int = 1000,
+) -> SignificancePlan:
+    """The tests of all neurons; raises `UnknownNameError` or `InputError` for what cannot be done."""
     if part not in PARTS:
         raise UnknownNameError("part", part, PARTS)
     if permutations < 20:
         raise InputError(f"permutations must be at least 20 for a p-value of 0.05, got {permutations}")
-    chosen = chosen_layers(acts, data, layers)
-    examples = Examples.of(data, features, seed=seed, preset="default")
-    shuffles = [_Shuffle.draw(examples, feature, part, permutations) for feature in range(len(examples.features))]
-    found: dict[tuple[int, int], _Tested] = {}
-    with progress.task("significance", total=len(chosen) * len(shuffles), unit="features") as step:
-        for layer in chosen:
-            X = LayerTask.read(acts, layer, examples).X
+    return SignificancePlan(examples, part, permutations)
+
+
+@dataclass(frozen=True)
+class SignificancePlan:
+    """Tests that were checked and can be done, of all layers at once: the largest of all of them decides p_family."""
+
+    examples: LabelledExamples
+    part: str
+    permutations: int
+    name: str = "significance"
+    per_layer: None = None
+
+    def table(self, layers: Iterable[ProbedLayer], step: Callable[[float], None] = lambda _: None) -> pd.DataFrame:
+        """The rows of these layers; `step` is told after each feature of a layer."""
+        features = self.examples.features
+        shuffles = [_Shuffle.draw(self.examples, one, self.part, self.permutations) for one in range(len(features))]
+        found: dict[tuple[int, int], _Tested] = {}
+        where: dict[str, Any] = {"collection": self.examples.collection, "seed": self.examples.seed}
+        where |= {"part": self.part, "permutations": self.permutations}
+        for layer in layers:
+            where |= layer.where
             for feature, shuffle in enumerate(shuffles):
-                found[feature, layer] = shuffle.test(X)
+                found[feature, layer.layer] = shuffle.test(layer.X)
                 step(1)
-    where = {"model": acts.model_name, "collection": data.name, "site": acts.site, "aggregation": acts.aggregate}
-    asked = {"seed": seed, "part": part, "permutations": permutations}
-    tables = []
-    for feature, name in enumerate(examples.features):
-        own = {layer: found[feature, layer] for layer in chosen}
-        largest = np.max([tested.largest for tested in own.values()], axis=0)
-        n = len(shuffles[feature].rows)
-        tables += [
-            pd.DataFrame(where | asked | {"feature": name, "layer": layer, "n": n} | tested.columns(largest))
-            for layer, tested in own.items()
-        ]
-    table = pd.concat(tables, ignore_index=True)
-    table = name_neurons(table, acts.site)[[column.name for column in SIGNIFICANCE]]
-    size = table["correlation"].abs()
-    order = table.assign(size=-size, place=table["feature"].map(examples.features.index))
-    order = order.sort_values(["place", "p_family", "size", "layer", "index"], kind="stable")
-    table = table.loc[order.index].reset_index(drop=True)
-    return check_table(table.astype({column.name: column.dtype for column in SIGNIFICANCE}), SIGNIFICANCE)
+        tables = []
+        for feature, name in enumerate(features):
+            own = {layer: tested for (its_feature, layer), tested in found.items() if its_feature == feature}
+            largest = np.max([tested.largest for tested in own.values()], axis=0)
+            about = where | {"feature": name, "n": len(shuffles[feature].rows)}
+            tables += [pd.DataFrame(about | {"layer": one} | tested.columns(largest)) for one, tested in own.items()]
+        table = name_neurons(pd.concat(tables, ignore_index=True), where["site"])
+        order = table.assign(size=-table["correlation"].abs(), place=table["feature"].map(features.index))
+        order = order.sort_values(["place", "p_family", "size", "layer", "index"], kind="stable")
+        return make_table(table.loc[order.index].reset_index(drop=True), SIGNIFICANCE)
 
 
 def confirm(
@@ -128,10 +150,8 @@ def confirm(
     named = [Neuron.parse(name) for name in asked["neuron"]]
     layers = chosen_layers(acts, data, sorted({neuron.layer for neuron in named}))
     for neuron in named:
-        if neuron.index >= acts.width(neuron.layer):
-            raise InputError(
-                f"no neuron {neuron}: layer {neuron.layer} has neurons 0 to {acts.width(neuron.layer) - 1}"
-            )
+        if neuron.index >= layers[neuron.layer]:
+            raise InputError(f"no neuron {neuron}: layer {neuron.layer} has neurons 0 to {layers[neuron.layer] - 1}")
     table = neuron_significance(
         acts,
         data,
@@ -186,7 +206,7 @@ class _Shuffle:
     """(1 + permutations, n)."""
 
     @classmethod
-    def draw(cls, examples: Examples, feature: int, part: str, permutations: int) -> _Shuffle:
+    def draw(cls, examples: LabelledExamples, feature: int, part: str, permutations: int) -> _Shuffle:
         """Permutations keyed by feature and number, the same for all layers: so the largest of all layers has a
         meaning.
         """

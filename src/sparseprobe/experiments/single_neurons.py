@@ -13,7 +13,7 @@ larger scaled difference of means, then to the lower number.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
-from sparseprobe.experiments.layer_task import Examples, LayerTask, chosen_layers
-from sparseprobe.experiments.probe_rows import REPORTED
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
+from sparseprobe.experiments.scored_probes import REPORTED
 from sparseprobe.neuron import signs_of
 from sparseprobe.probes.support_probe import DEFAULT_C
 from sparseprobe.progress import SILENT, Progress
@@ -34,9 +35,9 @@ from sparseprobe.solvers.one_column import OneColumnFits, one_column_logistic
 from sparseprobe.solvers.two_class_data import balanced_weights
 from sparseprobe.statistics.best_threshold import best_thresholds
 from sparseprobe.statistics.confusion import Confusion
-from sparseprobe.statistics.group_bootstrap import RESAMPLES, GroupBootstrap
+from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.statistics.metrics import scores
-from sparseprobe.tables import NEURONS, check_table, name_neurons
+from sparseprobe.tables import NEURONS
 
 _PAPER_C = 1.0  # scikit-learn's default, which the paper took
 
@@ -63,30 +64,33 @@ def single_neurons(
     >>> [int(best["index"])] == data.settings["planted"]["f0"], bool(best["f1"] > best["control_f1"])
     (True, True)
     """
+    widths = chosen_layers(acts, data, layers)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    return table_of(plan_neurons(examples, widths, keep=keep), acts, examples, widths, progress)
+
+
+def plan_neurons(
+    examples: LabelledExamples,
+    widths: Mapping[int, int],  # noqa: ARG001 - every neuron of layers of any width
+    *,
+    keep: int | None = 100,
+) -> LayerPlan:
+    """The probes of all single neurons; raises `InputError` for what cannot be done."""
     if keep is not None and keep < 1:
         raise InputError(f"keep must be at least 1, or None for all neurons, got {keep}")
-    chosen = chosen_layers(acts, data, layers)
-    examples = Examples.of(data, features, seed=seed, preset=preset)
-    resamples = [examples.bootstrap(feature, bootstrap) for feature in range(len(examples.features))]
-    C = _PAPER_C if preset == "paper" else DEFAULT_C
-    parts: list[dict[str, Any]] = []
-    with progress.task("single neurons", total=sum(acts.width(layer) for layer in chosen), unit="neurons") as step:
-        for layer in chosen:
-            parts += _layer_rows(LayerTask.read(acts, layer, examples), keep, resamples, C)
-            step(acts.width(layer))
-    where = {
-        "model": acts.model_name,
-        "collection": data.name,
-        "site": acts.site,
-        "aggregation": acts.aggregate,
-        "selection": "every",
-        "k": 1,
-        "seed": seed,
-    }
-    names = [column.name for column in NEURONS]
-    tables = [name_neurons(pd.DataFrame(where | part), acts.site)[names] for part in parts]
-    table = pd.concat(tables, ignore_index=True).astype({column.name: column.dtype for column in NEURONS})
-    return check_table(table, NEURONS)
+    C = _PAPER_C if examples.preset == "paper" else DEFAULT_C
+
+    def pieces(layer: ProbedLayer) -> Iterator[dict[str, Any]]:
+        started = time.perf_counter()
+        fits = _fit_all(layer, C)
+        shared = (time.perf_counter() - started) / layer.n_features
+        for feature in range(layer.n_features):
+            started = time.perf_counter()
+            columns = _feature_rows(layer, feature, fits, keep)
+            count = len(columns["index"])
+            yield columns | {"seconds": np.full(count, (shared + time.perf_counter() - started) / count)}
+
+    return LayerPlan("neurons", NEURONS, pieces, threads=None)
 
 
 @dataclass(frozen=True)
@@ -101,75 +105,64 @@ class _Search:
     """(d,) F1 on the examples that neurons are ranked by."""
     ranking: NDArray[np.int64]
 
-    def decision(self, task: LayerTask, rows: NDArray[np.int64], neurons: NDArray[np.int64]) -> NDArray[np.float64]:
+    def decision(
+        self, X: NDArray[np.float32], rows: NDArray[np.int64], neurons: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         """(n, m) log odds of some examples by some neurons."""
-        chosen = task.X[np.ix_(rows, neurons)].astype(np.float64)
+        chosen = X[np.ix_(rows, neurons)].astype(np.float64)
         decision: NDArray[np.float64] = chosen * self.coef[neurons] + self.intercept[neurons]
         return decision
 
 
-def _layer_rows(task: LayerTask, keep: int | None, resamples: list[GroupBootstrap], C: float) -> list[dict[str, Any]]:
-    """One part of the table for each feature, as columns."""
-    started = time.perf_counter()
-    fits = _fit_all(task, C)
-    shared = (time.perf_counter() - started) / task.n_features
-    rows = []
-    for feature in range(task.n_features):
-        started = time.perf_counter()
-        part = _feature_rows(task, feature, fits, keep, resamples[feature])
-        count = len(part["index"])
-        rows.append(part | {"seconds": np.full(count, (shared + time.perf_counter() - started) / count)})
-    return rows
-
-
-def _fit_all(task: LayerTask, C: float) -> OneColumnFits:
+def _fit_all(layer: ProbedLayer, C: float) -> OneColumnFits:
     """Every neuron for the labels of every feature and its control, on training examples."""
-    labels = task.training.labels
+    labels = layer.training.labels
     weights = np.zeros(labels.T.shape)
     for column, values in enumerate(labels.T):
         labelled = values >= 0
         weights[column, labelled] = balanced_weights(values[labelled] == 1)
-    columns = np.ascontiguousarray(task.training.X.T)
-    return one_column_logistic(columns, labels.T == 1, weights, task.training.scale, C=C)
+    columns = np.ascontiguousarray(layer.training.X.T)
+    return one_column_logistic(columns, labels.T == 1, weights, layer.training.scale, C=C)
 
 
-def _search(task: LayerTask, feature: int, fits: OneColumnFits, *, control: bool) -> _Search:
-    column = feature + control * task.n_features
-    problem = task.problem(feature, control=control)
+def _search(layer: ProbedLayer, feature: int, fits: OneColumnFits, *, control: bool) -> _Search:
+    column = feature + control * layer.n_features
+    problem = layer.problem(feature, control=control)
     coef, intercept = fits.coef[column] * problem.scale, fits.intercept[column]
-    rows = task.examples.rows(feature, "validation")
-    truth = task.positive(feature, rows, control=control)
+    split = "validation"
+    truth = layer.truth(feature, split, control=control)
     if truth.all() or not truth.any():  # nothing to choose by but the training examples
-        rows = task.examples.rows(feature, "train")
-        truth = task.positive(feature, rows, control=control)
-    said = task.X[rows] * coef.astype(np.float32) + intercept.astype(np.float32) > 0
-    choosing_f1 = Confusion.of(truth, said, task.score_weights(feature, rows, control=control)).f1()
+        split = "train"
+        truth = layer.truth(feature, split, control=control)
+    rows = layer.examples.rows(feature, split)
+    said = layer.X[rows] * coef.astype(np.float32) + intercept.astype(np.float32) > 0
+    choosing_f1 = Confusion.of(truth, said, layer.score_weights(feature, split, control=control)).f1()
     ranking = best_first(choosing_f1, np.abs(problem.mean_difference))
     return _Search(coef, intercept, fits.converged[column], choosing_f1, ranking)
 
 
-def _feature_rows(
-    task: LayerTask, feature: int, fits: OneColumnFits, keep: int | None, resamples: GroupBootstrap
-) -> dict[str, Any]:
+def _feature_rows(layer: ProbedLayer, feature: int, fits: OneColumnFits, keep: int | None) -> dict[str, Any]:
     """The kept neurons of one feature, as columns."""
-    examples = task.examples
+    examples, X = layer.examples, layer.X
     test, train = examples.rows(feature, "test"), examples.rows(feature, "train")
-    truth = task.positive(feature, test, control=False)
-    search = _search(task, feature, fits, control=False)
+    truth = layer.truth(feature, "test")
+    search = _search(layer, feature, fits, control=False)
     kept = search.ranking[:keep]
-    decision = search.decision(task, test, kept)
-    low, high = resamples.intervals(truth, decision)
-    control = _search(task, feature, fits, control=True)
-    control_truth = task.positive(feature, test, control=True)
-    control_decision = control.decision(task, test, control.ranking[:1])[:, 0]
-    weights = task.score_weights(feature, test, control=True)
+    decision = search.decision(X, test, kept)
+    low, high = examples.bootstraps[feature].intervals(truth, decision)
+    control = _search(layer, feature, fits, control=True)
+    control_truth = layer.truth(feature, "test", control=True)
+    control_decision = control.decision(X, test, control.ranking[:1])[:, 0]
+    weights = layer.score_weights(feature, "test", control=True)
     upwards = search.coef[kept] > 0
-    thresholds, _ = best_thresholds(task.X[np.ix_(train, kept)], task.positive(feature, train, control=False), upwards)
-    beyond = np.where(upwards, task.X[np.ix_(test, kept)] > thresholds, task.X[np.ix_(test, kept)] < thresholds)
+    thresholds, _ = best_thresholds(X[np.ix_(train, kept)], layer.truth(feature, "train"), upwards)
+    beyond = np.where(upwards, X[np.ix_(test, kept)] > thresholds, X[np.ix_(test, kept)] < thresholds)
     validated = examples.labels[examples.rows(feature, "validation"), feature]
     return {
         "feature": examples.features[feature],
-        "layer": task.layer,
+        "layer": layer.layer,
+        "selection": "every",
+        "k": 1,
         "n_train": len(train),
         "n_test": len(test),
         "n_positive": int(truth.sum()),
@@ -183,8 +176,7 @@ def _feature_rows(
         "f1_high": high,
         "control_f1": float(scores(control_truth, control_decision, weights=weights, names=("f1",))["f1"]),
         "converged": search.converged[kept],
-        "mean_difference": task.problem(feature, control=False).mean_difference[kept]
-        / task.training.scale[feature, kept],
+        "mean_difference": layer.problem(feature).mean_difference[kept] / layer.training.scale[feature, kept],
         "threshold": thresholds,
         "best_threshold_f1": Confusion.of(truth, beyond).f1(),
     }

@@ -8,7 +8,7 @@ random.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
-from sparseprobe.experiments.layer_task import checked_ks
-from sparseprobe.experiments.probe_rows import Cell, Walk
-from sparseprobe.experiments.sweep import PAPER_K
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
+from sparseprobe.experiments.sweep import checked_ks, refuse_more_than_candidates
 from sparseprobe.keyed_random import generator
 from sparseprobe.neuron import signs_of
 from sparseprobe.progress import SILENT, Progress
@@ -54,32 +54,50 @@ def selection_stability(
     >>> selection_stability(acts, data, k=[1], resamples=5)[["frequency", "stability"]].values.tolist()
     [[1.0, 1.0]]
     """
+    widths = chosen_layers(acts, data, layers)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=1)
+    plan = plan_stability(examples, widths, selection=selection, k=k, resamples=resamples, share=share)
+    return table_of(plan, acts, examples, widths, progress)
+
+
+def plan_stability(
+    examples: LabelledExamples,
+    widths: Mapping[int, int],
+    *,
+    selection: str | Selection = "adaptive",
+    k: Sequence[int] | int = (1, 2, 4, 8),
+    resamples: int = 20,
+    share: float = 0.5,
+) -> LayerPlan:
+    """The stability of choices on layers of these widths; raises `InputError` for what cannot be done."""
     if resamples < 2 or not 0 < share < 1:
         raise InputError(f"stability needs 2 resamples or more and 0 < share < 1, got {resamples} and {share}")
-    method = selection_named(selection, preset=preset)
-    walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=1, preset=preset)
-    ks = checked_ks(k, walk.widths, PAPER_K)
-    rows: list[dict[str, Any]] = []
-    for cell in walk.cells(progress, "stability"):
-        sizes = ks[cell.task.layer]
-        signs = signs_of(cell.problem().mean_difference)
-        chosen = np.zeros((len(sizes), resamples, cell.problem().width), bool)
-        for draw in range(resamples):
-            for i, choice in enumerate(choose(method, _part(cell, draw, share), sizes)):
-                chosen[i, draw, choice.support] = True
-        for size, times in zip(sizes, chosen, strict=True):
-            frequency = times.mean(axis=0)
-            row = {
-                "feature": cell.task.examples.features[cell.feature],
-                "layer": cell.task.layer,
-                "selection": method.name,
-                "k": size,
-                "resamples": resamples,
-                "stability": agreement(times),
-            }
-            order = np.argsort(-frequency, kind="stable")[: np.count_nonzero(frequency)]
-            rows += [row | {"index": int(j), "sign": signs[int(j)], "frequency": float(frequency[j])} for j in order]
-    return walk.table(rows, STABILITY)
+    method, ks = selection_named(selection, preset=examples.preset), checked_ks(k, widths)
+    refuse_more_than_candidates(method, ks)
+
+    def pieces(layer: ProbedLayer) -> Iterator[list[dict[str, Any]]]:
+        sizes = ks[layer.layer]
+        for feature, name in enumerate(examples.features):
+            chosen = np.zeros((len(sizes), resamples, layer.X.shape[1]), bool)
+            for draw in range(resamples):
+                for i, choice in enumerate(choose(method, _part(layer, feature, draw, share), sizes)):
+                    chosen[i, draw, choice.support] = True
+            signs = signs_of(layer.problem(feature).mean_difference)
+            where = {"feature": name, "layer": layer.layer, "selection": method.name, "resamples": resamples}
+            yield [
+                where | {"k": size, "stability": agreement(times)} | row
+                for size, times in zip(sizes, chosen, strict=True)
+                for row in _frequencies(times, signs)
+            ]
+
+    return LayerPlan("stability", STABILITY, pieces)
+
+
+def _frequencies(chosen: NDArray[np.bool_], signs: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each neuron that one of the choices (resamples, d) took, the most frequent first."""
+    frequency = chosen.mean(axis=0)
+    order = np.argsort(-frequency, kind="stable")[: np.count_nonzero(frequency)]
+    return [{"index": int(j), "sign": signs[j], "frequency": float(frequency[j])} for j in order]
 
 
 def agreement(chosen: NDArray[np.bool_]) -> float:
@@ -97,18 +115,18 @@ def agreement(chosen: NDArray[np.bool_]) -> float:
     return float(1 - variance.mean() / expected)
 
 
-def _part(cell: Cell, draw: int, share: float) -> Problem:
-    """The problem of the cell on part of its training groups."""
-    examples, problem = cell.task.examples, cell.problem()
-    name = examples.features[cell.feature]
-    rows = examples.rows(cell.feature, "train")
+def _part(layer: ProbedLayer, feature: int, draw: int, share: float) -> Problem:
+    """The problem of a feature on part of its training groups."""
+    examples, key = layer.examples, layer.problem(feature).name
+    name = examples.features[feature]
+    rows = examples.rows(feature, "train")
     groups = np.unique(examples.groups[rows])
     order = generator(examples.seed, "stability", name, draw).permutation(len(groups))
     kept = np.isin(examples.groups[rows], groups[order[: max(1, round(share * len(groups)))]])
-    labels = examples.labels[rows[kept], cell.feature]
+    labels = examples.labels[rows[kept], feature]
     if len(np.unique(labels)) < 2:
         raise InputError(
             f"a draw of {share:.0%} of the training groups of {name!r} has labels of one class: "
-            "raise the share, or leave the feature out"
+            "raise the share, or omit the feature"
         )
-    return Problem(TrainingLayer(cell.task.X[rows[kept]], labels[:, None]), 0, examples.seed, (*problem.name, draw))
+    return Problem(TrainingLayer(layer.X[rows[kept]], labels[:, None]), 0, examples.seed, (*key, draw))

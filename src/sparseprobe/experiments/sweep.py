@@ -8,17 +8,21 @@ over groups. By default the probe on the chosen neurons is an L2 logistic regres
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
-from sparseprobe.experiments.layer_task import checked_ks
-from sparseprobe.experiments.probe_rows import Plan, Walk, planned_rows
+from sparseprobe.errors import InputError
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
+from sparseprobe.experiments.scored_probes import selection_rows
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import Selection
+from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.registry import selection_named
 from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.tables import CERTIFICATE, SWEEP
@@ -52,10 +56,46 @@ def sweep(
     >>> table[["layer", "k"]].values.tolist(), bool((table["f1"] > table["control_f1"]).all())
     ([[0, 1], [0, 2]], True)
     """
-    plan = Plan(selection_named(selection, preset=preset), preset)
-    walk = Walk.over(acts, data, features=features, layers=layers, seed=seed, bootstrap=bootstrap, preset=preset)
-    ks = checked_ks(k, walk.widths, PAPER_K)
-    rows: list[dict[str, Any]] = []
-    for cell in walk.cells(progress, "sweep"):
-        rows += planned_rows(cell, ks[cell.task.layer], plan)
-    return walk.table(rows, SWEEP + (CERTIFICATE if any("proven" in row for row in rows) else ()))
+    widths = chosen_layers(acts, data, layers)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    return table_of(plan_sweep(examples, widths, selection=selection, k=k), acts, examples, widths, progress)
+
+
+def plan_sweep(
+    examples: LabelledExamples,
+    widths: Mapping[int, int],
+    *,
+    selection: str | Selection = "adaptive",
+    k: Sequence[int] | int = PAPER_K,
+) -> LayerPlan:
+    """The sweep of layers of these widths; raises `InputError` for what cannot be done."""
+    method, ks = selection_named(selection, preset=examples.preset), checked_ks(k, widths)
+    refuse_more_than_candidates(method, ks)
+
+    def pieces(layer: ProbedLayer) -> Iterator[list[dict[str, Any]]]:
+        for feature in range(layer.n_features):
+            yield selection_rows(layer, feature, method, ks[layer.layer])
+
+    return LayerPlan("sweep", SWEEP, pieces, optional=CERTIFICATE)
+
+
+def checked_ks(k: Sequence[int] | int, widths: Mapping[int, int]) -> dict[int, list[int]]:
+    """The ascending k for each layer; the paper's list goes up to the width, any other k above it is an error.
+
+    >>> checked_ks([2, 1], {0: 8}), checked_ks(PAPER_K, {0: 3})
+    ({0: [1, 2]}, {0: [1, 2, 3]})
+    """
+    asked = [k] if isinstance(k, int | np.integer) else list(k)
+    if not asked or not all(isinstance(one, int | np.integer) and one >= 1 for one in asked):
+        raise InputError(f"k must be positive integers such as [1, 2, 4, 8], got {k!r}")
+    ks = sorted({int(one) for one in asked})
+    for layer, width in widths.items():
+        if ks[-1] > width and tuple(asked) != PAPER_K:
+            raise InputError(f"k = {ks[-1]} is larger than the width {width} of layer {layer}: ask for at most {width}")
+    return {layer: [one for one in ks if one <= width] for layer, width in widths.items()}
+
+
+def refuse_more_than_candidates(method: Selection, ks: Mapping[int, Sequence[int]]) -> None:
+    """Raise `InputError` for a k above the number of candidates that a selection chooses among."""
+    if isinstance(method, Prefiltered):
+        method.refuse_more_than_candidates(max(max(of_layer) for of_layer in ks.values()))

@@ -40,7 +40,8 @@ from sparseprobe.runs.catalogue import (
     refuse_selection,
     usual_experiments,
 )
-from sparseprobe.experiments.layer_task import Examples, checked_ks
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.sweep import checked_ks
 from sparseprobe.experiments.pruning import pruned_ks
 from sparseprobe.models import LanguageModel, load_model
 from sparseprobe.neurons import ablate
@@ -193,12 +194,12 @@ def _refuse_early(spec: RunSpec, asked: list[str], model: LanguageModel, data: P
     _refuse_choice(spec, probing, widths)
     for name in probing:
         if experiment_named(name).kind == "binary":
-            Examples.of(data, features_for(name, data, spec.features), seed=spec.seed, preset=spec.preset)
+            LabelledExamples.of(data, features_for(name, data, spec.features), seed=spec.seed, preset=spec.preset)
 
 
 def _refuse_choice(spec: RunSpec, probing: list[str], widths: dict[int, int]) -> None:
     """See that the experiments can choose so many neurons, in the way that is asked for, in layers of these widths."""
-    ks = checked_ks(PAPER_K if spec.k is None else spec.k, widths, PAPER_K)
+    ks = checked_ks(PAPER_K if spec.k is None else spec.k, widths)
     if "pruning" in probing and spec.k is not None:
         pruned_ks(spec.k, widths)
     if spec.selection is None:
