@@ -179,12 +179,18 @@ ABLATION = (
     Column("loss", "float64", "Next-token loss of the model as it is, nats per token, mean over groups."),
     Column("loss_ablated", "float64", "The same with the neurons changed."),
     Column("change", "float64", "loss_ablated - loss; above zero the neurons helped."),
-    Column("change_low", "float64", "Lower end of its 95 % interval, from paired resamples of whole groups."),
+    Column("change_low", "float64", "Lower end of its 95 % interval, Student's t over groups."),
     Column("change_high", "float64", "Upper end of that interval."),
+    Column("difference", "float64", "change on this label's text less that on the other's; NaN for all text."),
+    Column("difference_low", "float64", "Lower end of its 95 % interval, Welch's t over groups."),
+    Column("difference_high", "float64", "Upper end of that interval."),
     Column("n_controls", "int64", "Random sets of the same layers and similar mean activation, changed alike."),
     Column("control_change", "float64", "Mean change over these sets; NaN without any."),
     Column("control_low", "float64", "Lower end of the 95 % interval of control_change."),
     Column("control_high", "float64", "Upper end of that interval."),
+    Column("control_difference", "float64", "difference for these sets."),
+    Column("control_difference_low", "float64", "Lower end of its 95 % interval."),
+    Column("control_difference_high", "float64", "Upper end of that interval."),
 )
 SPECIFICITY = (
     Column("neurons", "object", "The neurons changed together (list of names)."),
@@ -195,9 +201,17 @@ SPECIFICITY = (
     Column("change_high", "float64", "Upper end of its 95 % interval."),
     Column("change_elsewhere", "float64", "Change of loss on text without it."),
     Column("ratio", "float64", "change / |change_elsewhere|; infinite if nothing changes elsewhere."),
+    Column("difference", "float64", "change - change_elsewhere."),
+    Column("difference_low", "float64", "Lower end of its 95 % interval, Welch's t over groups."),
+    Column("difference_high", "float64", "Upper end of that interval."),
     Column("control_change", "float64", "What matched random neurons change on text with the feature."),
-    Column("control_low", "float64", "Lower end of its 95 % interval."),
-    Column("specific", "bool", "change_low above 0, ratio at least 3, and not so for the matched random neurons."),
+    Column("control_difference", "float64", "difference for the matched random neurons."),
+    Column("control_difference_high", "float64", "Upper end of its 95 % interval."),
+    Column(
+        "specific",
+        "bool",
+        "difference_low above 0 and above control_difference_high, and ratio at least 3.",
+    ),
 )
 WEIGHTS = (
     Column("layer", "int64", "The layer, counted from 0."),
@@ -327,7 +341,7 @@ def make_table(rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: tuple[
     """Rows as a table with exactly these columns and dtypes, also when there are none.
 
     >>> make_table([], SPECIFICITY).shape
-    (0, 11)
+    (0, 14)
     """
     names = [column.name for column in columns]
     table = rows[names] if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), columns=names)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
 from sparseprobe.activations.aggregation import Aggregation, Spans, aggregate
@@ -56,8 +56,7 @@ def read_site(
     try:
         for index in layers:
             layer = model.layers[index]
-            name, side, columns = place_of(layer, site)
-            handles.append(_hook(model.module.get_submodule(name), side, taker(layer, columns)))
+            handles.append(hook_place(model, index, site, taker(layer, place_of(layer, site)[2])))
         run_trunk(model, batch)
     except torch.OutOfMemoryError as error:
         raise ResourceError(
@@ -90,7 +89,10 @@ def place_of(layer: Layer, site: Site) -> tuple[str, str, slice]:
     return layer.mlp_in, "output", layer.in_columns
 
 
-def _hook(module: nn.Module, side: str, take: Callable[[object], None]) -> RemovableHandle:
+def hook_place(model: LanguageModel, layer: int, site: Site, take: Callable[[object], None]) -> RemovableHandle:
+    """Call `take` with what goes in or comes out where a site is read, every time that the model runs."""
+    name, side, _ = place_of(model.layers[layer], site)
+    module = model.module.get_submodule(name)
     if side == "input":
         return module.register_forward_pre_hook(lambda _, arguments: take(arguments))
     return module.register_forward_hook(lambda _, __, output: take(output))

@@ -3,8 +3,8 @@
 from sparseprobe.neurons.describe_neuron import describe_neuron
 from sparseprobe.neurons.interventions.ablate import ablate
 from sparseprobe.neurons.interventions.loss_stream import TokenLosses, changed_logits, token_losses
+from sparseprobe.neurons.interventions.replacement import ClassMean, Fixed, Mean, Resampled, Scaled, parse_value
 from sparseprobe.neurons.interventions.specificity import own_features, specificity
-from sparseprobe.neurons.interventions.values import ClassMean, Fixed, Mean, Resampled, Scaled, parse_value
 from sparseprobe.neurons.neuron_card import NeuronCard
 from sparseprobe.neurons.neuron_sets import NeuronSet, name_of, neuron_sets
 from sparseprobe.neurons.on_text.activation_summary import ActivationSummary, LayerSummary, summarise

@@ -92,5 +92,5 @@ def _require_there(neuron: Neuron, model: LanguageModel) -> None:
     width = model.width("mlp", neuron.layer)
     if neuron.index >= width:
         raise InputError(f"no neuron {neuron} in {model.name}: layer {neuron.layer} has N0 to N{width - 1}")
-    if neuron.expert is not None or neuron.sign:
-        raise InputError(f"{neuron} is not understood here: give whole neurons of {model.name}, written as L3.N609")
+    if neuron.expert is not None:
+        raise InputError(f"{model.name} has no experts: write {neuron} as L{neuron.layer}.N{neuron.index}")

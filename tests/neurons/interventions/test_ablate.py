@@ -19,9 +19,8 @@ from sparseprobe.neurons import (
     specificity,
     token_losses,
 )
-from sparseprobe.neurons.interventions.ablate import paired_intervals
-from sparseprobe.neurons.interventions.reference import matched_sets, read_reference
-from sparseprobe.neurons.interventions.values import ClassMean
+from sparseprobe.neurons.interventions.reference_text import matched_sets, read_reference
+from sparseprobe.neurons.interventions.replacement import ClassMean
 from sparseprobe.neurons.planted_language import LETTERS, planted_model, planted_text
 from sparseprobe.tables import check_table
 
@@ -113,27 +112,6 @@ def test_batches_change_nothing(model, data):
     pd.testing.assert_frame_equal(small, large, rtol=1e-9)
 
 
-def test_intervals_equal_a_slow_twin():
-    means = np.random.default_rng(0).normal(size=(3, 7))
-    low, high = paired_intervals(means, np.random.default_rng(5), resamples=200)
-    times = np.random.default_rng(5).multinomial(7, np.full(7, 1 / 7), size=200)
-    drawn = [[np.repeat(row, count).mean() for count in times] for row in means]
-    np.testing.assert_allclose(low, np.percentile(drawn, 2.5, axis=1))
-    np.testing.assert_allclose(high, np.percentile(drawn, 97.5, axis=1))
-
-
-def test_intervals_of_independent_groups_cover():
-    """At 30 groups a 95 % percentile interval holds the true mean about 93 % of the time."""
-    draw = np.random.default_rng(0)
-    low, high = paired_intervals(draw.normal(size=(500, 30)), draw, resamples=500)
-    assert 0.89 < np.mean((low < 0) & (high > 0)) < 0.97
-
-
-def test_one_group_has_no_interval(model, data):
-    low, high = paired_intervals(np.ones((2, 1)), np.random.default_rng(0))
-    assert np.isnan([low, high]).all()
-
-
 def test_paired_intervals_are_narrow(model, data):
     """A change that is the same in all groups has no spread, however much their losses differ."""
     table = ablate(model, data, "L0.N0", value="x1", controls=0, splits=None)
@@ -144,7 +122,6 @@ def test_paired_intervals_are_narrow(model, data):
 def test_values(model, data):
     train = data.subset(splits=["train"])
     reference = read_reference(model, train, [0], value=ClassMean("c_or_d", 1))
-    weights = model.neuron_weights(0)
     letters = train.sequences.tokens
     is_c_or_d = np.isin(letters, [LETTERS.index("C"), LETTERS.index("D")])
     np.testing.assert_allclose(reference.mean[0][1], is_c_or_d.mean(), atol=1e-6)
@@ -153,7 +130,6 @@ def test_values(model, data):
         words, fixed = (ablate(model, data, "L0.N1", value=v, controls=0) for v in (value, float(number)))
         np.testing.assert_allclose(words["change"], fixed["change"], atol=1e-8)
         assert set(words["value"]) == {value}
-    assert weights.W_out.shape[0] == 24
 
 
 def test_resampled_keeps_the_distribution_and_the_company(model, data):
@@ -191,6 +167,10 @@ def test_planted_neuron_matters_where_it_writes(model):
     assert verdict["specific"].tolist() == [True]
     on, off = (effects[effects["label"] == label].iloc[0] for label in (1, 0))
     assert on["change_low"] > 1
+    assert on["difference"] == pytest.approx(on["change"] - off["change"]) == -off["difference"]
+    assert on["difference_low"] > 1
+    assert on["difference_low"] == -off["difference_high"]
+    assert abs(on["control_difference"]) < 0.1
     assert abs(off["change"]) < 1e-12
     assert abs(on["control_change"]) < 0.1
     others = specificity(ablate(model, changed, "L0.N12", splits=None))
@@ -209,13 +189,34 @@ def test_matched_sets(model, data):
         matched_sets(whole, reference, 1)
 
 
-def test_matched_sets_are_the_nearest(monkeypatch, model, data):
-    monkeypatch.setattr("sparseprobe.neurons.interventions.reference.NEAREST", 1)
+def test_matched_sets_are_the_nearest(model, data):
     reference = read_reference(model, data, [0])
     (chosen,) = neuron_sets("L0.N4")
     distance = np.abs(reference.mean[0] - reference.mean[0][4])
     distance[4] = np.inf
-    assert matched_sets(chosen, reference, 1) == [(neuron_sets(f"L0.N{distance.argmin()}")[0][0],)]
+    assert matched_sets(chosen, reference, 1, nearest=1) == [(neuron_sets(f"L0.N{distance.argmin()}")[0][0],)]
+
+
+def test_what_was_read_of_the_reference_text_is_read_once(model, data, tmp_path):
+    settings = {"neurons": "L0.N0", "value": "mean(g=0)", "controls": 2}
+    fresh = ablate(model, data, **settings)
+    first = ablate(model, data, cache=tmp_path, **settings)
+    kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    again = ablate(model, data, cache=tmp_path, **settings)
+    pd.testing.assert_frame_equal(first, fresh)
+    pd.testing.assert_frame_equal(again, fresh)
+    assert kept == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert len(kept) == 1
+    ablate(model, data, cache=tmp_path, **{**settings, "value": "mean(g=1)"})
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_one_side_of_a_neuron(model, data):
+    """The model is a ReLU: a neuron's upper side is all of it, its lower side nothing."""
+    found = ablate(model, data, ["L0.N0", "L0.N0+", "L0.N0-"], together=False, features=["g"], controls=1)
+    whole, upper, lower = (part["change"].to_numpy() for _, part in found.groupby(found["neurons"].map("+".join)))
+    np.testing.assert_allclose(upper, whole)
+    assert (lower == 0).all()
 
 
 def test_token_losses(model, data):

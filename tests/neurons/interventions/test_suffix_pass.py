@@ -9,7 +9,8 @@ import transformers as hf
 
 from sparseprobe.errors import UnsupportedModelError
 from sparseprobe.models import LanguageModel, pad
-from sparseprobe.neurons.interventions.suffix_pass import Edit, changed_pass, first_pass, logits, next_token_losses
+from sparseprobe.neurons.interventions.edits import Edit
+from sparseprobe.neurons.interventions.suffix_pass import changed_pass, first_pass, logits, logits_of, next_token_losses
 
 NEURONS = [1, 5, 6]
 #: Less padding than the sliding windows: in float64 eager attention makes a row that sees nothing NaN.
@@ -42,7 +43,7 @@ def model_logits(model, given):
 
 def passed(model, first, edits):
     with torch.inference_mode():
-        return logits(model, changed_pass(model, first, edits)[first.batch.mask.bool()])
+        return logits(model, changed_pass(model, first, [edits])[0][first.batch.mask.bool()])
 
 
 def zero(layer):
@@ -98,10 +99,10 @@ def test_a_value_at_each_token(double, name):
     first = first_pass(model, given, starts=[1])
     handle.remove()
     own = seen[0].reshape(*given.tokens.shape, -1)[..., NEURONS]
-    same = changed_pass(model, first, [Edit(1, torch.tensor(NEURONS), 0.0, own)])
+    same = changed_pass(model, first, [[Edit(1, torch.tensor(NEURONS), 0.0, own)]])[0]
     torch.testing.assert_close(same, first.hidden, atol=1e-12, rtol=0)
     own[2, 7] += 5
-    other = changed_pass(model, first, [Edit(1, torch.tensor(NEURONS), 0.0, own)])
+    other = changed_pass(model, first, [[Edit(1, torch.tensor(NEURONS), 0.0, own)]])[0]
     moved = ((other - first.hidden).abs().amax(-1) > 1e-9) & given.mask.bool()
     assert moved[2, 7]
     assert not moved[:2].any()
@@ -115,8 +116,8 @@ def test_only_the_rest_is_run(double):
         block.mlp.register_forward_pre_hook(lambda *_, index=index: calls.append(index))
     first = first_pass(model, given, starts=[1, 2])
     assert calls == [0, 1, 2]
-    changed_pass(model, first, [zero(2)])
-    changed_pass(model, first, [zero(1), zero(2)])
+    changed_pass(model, first, [[zero(2)], [zero(2)]])
+    changed_pass(model, first, [[zero(1), zero(2)]])
     assert calls == [0, 1, 2, 2, 1, 2]
 
 
@@ -129,7 +130,7 @@ def test_nothing_is_left_behind(double):
 
     before = hooks()
     first = first_pass(model, given, starts=[2])
-    changed_pass(model, first, [zero(2)])
+    changed_pass(model, first, [[zero(2)]])
     assert hooks() == before
     assert all("forward" not in part.__dict__ for part in model.module.modules())
 
@@ -141,7 +142,7 @@ def test_a_forward_of_its_own_is_put_back(double):
     own = block.forward
     block.forward = own
     first = first_pass(model, given, starts=[1])
-    changed_pass(model, first, [zero(1)])
+    changed_pass(model, first, [[zero(1)]])
     assert block.__dict__["forward"] is own
 
 
@@ -159,13 +160,13 @@ def test_losses_are_those_of_the_model(double, causal_architecture):
     assert losses.dtype == torch.float64
 
 
-def test_losses_in_portions(double, monkeypatch):
+def test_losses_in_portions(double):
     model, given = double("gpt_neox"), batch()
     hidden = first_pass(model, given, starts=[]).hidden[given.mask.bool()]
     targets = given.tokens[given.mask.bool()]
     whole = next_token_losses(model, hidden, targets)
-    monkeypatch.setattr("sparseprobe.neurons.interventions.suffix_pass.LOGIT_BYTES", 4 * 50 * 2)
-    torch.testing.assert_close(next_token_losses(model, hidden, targets), whole, atol=1e-12, rtol=0)
+    portions = next_token_losses(model, hidden, targets, logit_bytes=4 * 50 * 2)
+    torch.testing.assert_close(portions, whole, atol=1e-12, rtol=0)
 
 
 def test_logits_are_capped_where_the_model_caps_them():
@@ -176,6 +177,39 @@ def test_logits_are_capped_where_the_model_caps_them():
     found = logits(model, first_pass(model, given, starts=[]).hidden[given.mask.bool()])
     torch.testing.assert_close(found, model_logits(model, given), atol=1e-12, rtol=0)
     assert found.abs().max() <= 0.02
+    torch.testing.assert_close(logits_of(model)(first_pass(model, given).hidden[given.mask.bool()]), found)
+
+
+def test_the_unembedding_alone_is_read_where_it_gives_the_logits(double, causal_architecture):
+    model, given = double(causal_architecture), batch()
+    hidden = first_pass(model, given).hidden[given.mask.bool()]
+    with torch.inference_mode():
+        torch.testing.assert_close(logits_of(model)(hidden), logits(model, hidden), atol=1e-10, rtol=0)
+
+
+def test_changes_side_by_side_are_those_one_by_one(double, causal_architecture):
+    model, given = double(causal_architecture), batch()
+    first = first_pass(model, given, starts=[1])
+    own = Edit(1, torch.tensor([2]), 0.5, torch.arange(given.tokens.numel()).reshape(*given.tokens.shape, 1) / 50)
+    changes = [[zero(1)], [own], [zero(1), zero(2)]]
+    together = changed_pass(model, first, changes)
+    for change, hidden in zip(changes, together, strict=True):
+        alone = changed_pass(model, first, [change])[0]
+        torch.testing.assert_close(hidden[given.mask.bool()], alone[given.mask.bool()], atol=1e-10, rtol=0)
+
+
+def test_one_side_of_a_neuron_is_clipped(double):
+    """Both sides set to 0, one after the other, are what the whole neuron set to 0 is; each alone is a part of it."""
+    model, given = double("llama"), batch()
+    seen = first_pass(model, given, read=[(1, "mlp")]).read[1, "mlp"][..., NEURONS]
+    first = first_pass(model, given, starts=[1])
+    found = {}
+    for side, kept in ((1, seen.clamp(max=0)), (-1, seen.clamp(min=0)), (0, 0 * seen)):
+        edit = Edit(1, torch.tensor(NEURONS), 0.0, torch.zeros(3), torch.full((3,), side))
+        found[side] = passed(model, first, [edit])
+        wanted = passed(model, first, [Edit(1, torch.tensor(NEURONS), 0.0, kept)])
+        torch.testing.assert_close(found[side], wanted, atol=1e-10, rtol=0)
+    assert (found[1] - found[-1]).abs().max() > 1e-6
 
 
 def test_encoders_have_no_next_token(double):

@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import transformers as hf
@@ -179,11 +180,10 @@ def test_norms_by_what_they_do(width):
     assert (identity.gain == 1).all()
 
 
-def test_moments_in_blocks(monkeypatch, tiny_model):
+def test_moments_in_blocks(tiny_model):
     model = tiny_model("gpt_neox")
     whole = check_table(logit_moments(model), LOGIT_MOMENTS)
-    monkeypatch.setattr("sparseprobe.neurons.weights.output_logits.EFFECT_BYTES", 8 * 50 * 7)
-    assert np.allclose(logit_moments(model), whole)
+    pd.testing.assert_frame_equal(logit_moments(model, effect_bytes=8 * 50 * 7), whole)
     effects = logit_effect(model, [f"L1.N{index}" for index in range(model.d_mlp)])
     rows = whole[whole["layer"] == 1]
     for column, wanted in (

@@ -70,6 +70,7 @@ def test_layer_profile():
     table = pd.DataFrame({column.name: rng.normal(size=30) for column in WEIGHTS})
     table["layer"] = np.repeat([0, 1, 2], 10)
     table["index"] = np.tile(np.arange(10), 3)
+    table["neuron"] = [f"L{layer}.N{index}" for layer, index in zip(table["layer"], table["index"], strict=True)]
     profile = layer_profile(table)
     medians = table.groupby("layer")["norm_in_bias"].median()
     np.testing.assert_allclose(profile["norm_in_bias_q50"], medians)

@@ -2,9 +2,10 @@
 
     change  =  mean over groups of  mean over tokens of  [ -log p'(x[t+1]) + log p(x[t+1]) ]      in nats per token
 
-p' is the model with the neurons set to `value` at every token (the paper, case study 2, sets them to 0). Intervals come
-from resamples of whole groups, paired: the same tokens with and without the change. Beside each set stand random sets
-of the same layers and similar mean activation, since taking anything away from a model costs something.
+p' is the model with the neurons set to `value` at every token (the paper, case study 2, sets them to 0). Intervals are
+Student's t over groups (documents) of the change, which is paired: the same tokens with and without it. Whether text of
+one label loses more than text of the other is Welch's t of the difference. Beside each set stand random sets of the
+same layers and similar mean activation, since taking anything away from a model costs something.
 
 Cost for m sets and c controls: one pass over the text and m (1 + c) passes of the layers from the changed one on, with
 the head; memory of one batch and 16 (m + 1) bytes an example. Loss tells that neurons matter, not what they do.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,18 +24,16 @@ from numpy.typing import NDArray
 
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.errors import InputError
-from sparseprobe.keyed_random import generator
 from sparseprobe.models import LanguageModel
 from sparseprobe.neurons.interventions.loss_stream import LossPortion, reference_for, stream_losses
-from sparseprobe.neurons.interventions.reference import matched_sets
-from sparseprobe.neurons.interventions.values import Value, parse_value
+from sparseprobe.neurons.interventions.reference_text import matched_sets
+from sparseprobe.neurons.interventions.replacement import Value, parse_value
 from sparseprobe.neurons.neuron_sets import Neurons, NeuronSet, neuron_sets
 from sparseprobe.neurons.on_text.followed_spans import measured_features
 from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, split_text
 from sparseprobe.progress import Progress
+from sparseprobe.statistics.t_intervals import difference_interval, mean_interval
 from sparseprobe.tables import ABLATION, make_table
-
-RESAMPLES = 1000
 
 
 def ablate(
@@ -47,20 +47,21 @@ def ablate(
     splits: Sequence[str] | None = ("test",),
     reference: ProbingDataset | None = None,
     controls: int = 4,
-    resamples: int = RESAMPLES,
     seed: int = 0,
     batch_tokens: int = BATCH_TOKENS,
+    cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """How next-token loss changes when neurons are set to `value`, for each label of each feature and for all text.
 
     - `neurons`: names, sets of names (lists in the list, or `L3.N609+L4.N2`), or a table of neurons; each entry is a
       change of its own, and with `together` (the default for a list) all of them at once is one more.
-    - `value`: a number, "mean", "mean(FEATURE=0)", "resampled" or "x0.5"; see `interventions.values`.
+    - `value`: a number, "mean", "mean(FEATURE=0)", "resampled" or "x0.5"; see `interventions.replacement`.
     - `features`: by default all binary ones whose spans are followed by a token.
     - `splits`: the part of the text to measure on, None for all of it.
     - `reference`: the text of means, resampling and matching; by default the training part of `data`.
     - `controls`: matched random sets for each set; their mean change stands in the same row.
+    - `cache`: a folder that keeps what was read of the reference text, for the next call.
 
     Returns a table with the columns of `sparseprobe.tables.ABLATION`, a row a set, feature and label. Raises
     `InputError` for neurons, values or features that are not there or have no loss, `UnsupportedModelError` for
@@ -75,8 +76,8 @@ def ablate(
     sets = _with_all(neuron_sets(neurons, model), neurons, together)
     text = split_text(data, splits, "the ablation").subset()  # a sequence without an example is of no document
     names = measured_features(data, features, splits)
-    if controls < 0 or resamples < 1:
-        raise InputError(f"controls={controls}, resamples={resamples}: give 0 or more controls, 1 or more resamples")
+    if controls < 0:
+        raise InputError(f"controls={controls}: give 0 or more controls")
     statistics = reference_for(
         model,
         data,
@@ -86,6 +87,7 @@ def ablate(
         seed=seed,
         batch_tokens=batch_tokens,
         needed=controls > 0,
+        cache=None if cache is None else Path(cache),
         progress=progress,
     )
     wanted = {neuron for chosen in sets for neuron in chosen}
@@ -106,28 +108,26 @@ def ablate(
     )
     for portion in stream:
         sums.add(portion)
-    rows = [_rows(sums.of_sequences(), None, None, resamples, seed)]
-    rows += [
-        _rows(sums.of_examples(feature, label), feature, label, resamples, seed)
-        for feature in names
-        for label in (1, 0)
-    ]
+    rows = [_rows(sums.of_sequences(), None, None)]
+    for feature in names:
+        sides = [sums.of_examples(feature, label) for label in (1, 0)]
+        rows += [
+            _rows(side, feature, label, other) for label, side, other in zip((1, 0), sides, sides[::-1], strict=True)
+        ]
     about = {"model": model.name, "collection": data.name, "value": str(asked), "seed": seed, "n_controls": controls}
     return _table([part[number] for number in range(len(sets)) for part in rows if part], sets, about)
 
 
 @dataclass(frozen=True, eq=False)
-class _Units:
-    """Losses added up over units (examples or sequences) that belong to groups."""
+class _Documents:
+    """Losses of a part of the text, added up over its groups."""
 
-    groups: NDArray[Any]
-    """(n,)"""
-    tokens: NDArray[np.float64]
-    """(n,) positions with a loss."""
+    n_tokens: int
+    """Positions with a loss."""
     loss: NDArray[np.float64]
-    """(n,) sum of nats."""
+    """(n_groups,) mean over the tokens of each."""
     change: NDArray[np.float64]
-    """(2 m, n): sum of changes for each set, then the mean of its controls."""
+    """(2 m, n_groups): mean change for each set, then that of its controls."""
 
 
 class _LossSums:
@@ -158,69 +158,61 @@ class _LossSums:
         start, stop = (self._data.examples[name].to_numpy()[example] for name in ("start", "stop"))
         self._of_examples[:, example] = running[:, row, stop] - running[:, row, start]
 
-    def of_sequences(self) -> _Units:
+    def of_sequences(self) -> _Documents:
         """All text; a sequence belongs to the group of its first example."""
         first = self._by_sequence[self._bounds[:-1]]
-        return self._units(self._of_sequences, self._data.examples["group"].to_numpy()[first])
+        return self._documents(self._of_sequences, self._data.examples["group"].to_numpy()[first])
 
-    def of_examples(self, feature: str, label: int) -> _Units:
+    def of_examples(self, feature: str, label: int) -> _Documents:
         """The text of the examples with a label of a feature."""
         chosen = (self._data.labels[feature] == label).to_numpy()
-        return self._units(self._of_examples[:, chosen], self._data.examples["group"].to_numpy()[chosen])
+        return self._documents(self._of_examples[:, chosen], self._data.examples["group"].to_numpy()[chosen])
 
-    def _units(self, sums: NDArray[np.float64], groups: NDArray[Any]) -> _Units:
+    def _documents(self, sums: NDArray[np.float64], groups: NDArray[Any]) -> _Documents:
         kept = sums[0] > 0
-        return _Units(groups[kept], sums[0, kept], sums[1, kept], sums[2:, kept])
+        names, member = np.unique(groups[kept], return_inverse=True)
+        totals = np.zeros((len(sums), len(names)))
+        np.add.at(totals.T, member, sums[:, kept].T)
+        means = totals[1:] / totals[0]
+        return _Documents(int(totals[0].sum()), means[0], means[1:])
 
 
-def _rows(units: _Units, feature: str | None, label: int | None, resamples: int, seed: int) -> list[dict[str, Any]]:
-    """One row for each set; none if there is no such text."""
-    if not len(units.tokens):
+def _rows(
+    text: _Documents, feature: str | None, label: int | None, other: _Documents | None = None
+) -> list[dict[str, Any]]:
+    """One row for each set, with the difference from text of the `other` label; none if there is no such text."""
+    if not text.n_tokens:
         return []
-    _, member = np.unique(units.groups, return_inverse=True)
-    n_groups = int(member.max()) + 1
-    totals = np.zeros((2 + len(units.change), n_groups))
-    np.add.at(totals.T, member, np.concatenate([units.tokens[None], units.loss[None], units.change]).T)
-    means = totals[1:] / totals[0]
-    low, high = paired_intervals(means[1:], generator(seed, "ablation", feature, label), resamples=resamples)
-    loss, change = means[0].mean(), means[1:].mean(axis=1)
+    loss, change = text.loss.mean(), text.change.mean(axis=1)
+    low, high = mean_interval(text.change)
+    difference = difference_low = difference_high = np.full(len(change), np.nan)
+    if other is not None and other.n_tokens:
+        difference = change - other.change.mean(axis=1)
+        difference_low, difference_high = difference_interval(text.change, other.change)
     m = len(change) // 2
     return [
         {
             "feature": feature,
             "label": label,
-            "n_groups": n_groups,
-            "n_tokens": int(units.tokens.sum()),
+            "n_groups": len(text.loss),
+            "n_tokens": text.n_tokens,
             "loss": loss,
-            "loss_ablated": loss + change[number],
-            "change": change[number],
-            "change_low": low[number],
-            "change_high": high[number],
-            "control_change": change[m + number],
-            "control_low": low[m + number],
-            "control_high": high[m + number],
+            "loss_ablated": loss + change[own],
+            "change": change[own],
+            "change_low": low[own],
+            "change_high": high[own],
+            "difference": difference[own],
+            "difference_low": difference_low[own],
+            "difference_high": difference_high[own],
+            "control_change": change[control],
+            "control_low": low[control],
+            "control_high": high[control],
+            "control_difference": difference[control],
+            "control_difference_low": difference_low[control],
+            "control_difference_high": difference_high[control],
         }
-        for number in range(m)
+        for own, control in zip(range(m), range(m, 2 * m), strict=True)
     ]
-
-
-def paired_intervals(
-    means: NDArray[np.float64], draw: np.random.Generator, *, resamples: int = RESAMPLES
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """95 % percentile intervals of the mean over groups of paired changes (m, n_groups), resampling groups: two (m,).
-
-    NaN with fewer than two groups, which say nothing about the spread.
-
-    >>> low, high = paired_intervals(np.array([[1.0, 2.0, 3.0]]), np.random.default_rng(0))
-    >>> bool(1 <= low[0] < 2 < high[0] <= 3)
-    True
-    """
-    n_groups = means.shape[1]
-    if n_groups < 2:
-        return np.full(len(means), np.nan), np.full(len(means), np.nan)
-    times = draw.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)
-    low, high = np.percentile(times @ means.T / n_groups, (2.5, 97.5), axis=0)
-    return low, high
 
 
 def _table(rows: list[dict[str, Any]], sets: Sequence[NeuronSet], about: dict[str, Any]) -> pd.DataFrame:

@@ -16,8 +16,9 @@ LEAST_RATIO = 3.0
 def specificity(effects: pd.DataFrame, *, least_ratio: float = LEAST_RATIO) -> pd.DataFrame:
     """One row for each set of neurons and feature of a table that `ablate` made; columns of `SPECIFICITY`.
 
-    A set is `specific` to a feature if its change of loss there has an interval above zero and is at least
-    `least_ratio` times the change elsewhere, while matched random neurons are not (NaN controls count as none).
+    A set is `specific` to a feature if it costs more there than elsewhere: the difference has an interval above zero
+    and above that of the matched random neurons (where there are any), and the change there is at least `least_ratio`
+    times that elsewhere.
 
     >>> from sparseprobe.neurons import ablate
     >>> from sparseprobe.neurons.planted_language import planted_model, planted_text
@@ -29,7 +30,7 @@ def specificity(effects: pd.DataFrame, *, least_ratio: float = LEAST_RATIO) -> p
     keys = ["key", "value", "feature"]
     labelled = effects[effects["feature"].notna()].assign(key=lambda table: table["neurons"].map("+".join))
     on, off = (labelled[labelled["label"] == label] for label in (1, 0))
-    pairs = on.merge(off[[*keys, "change", "control_change"]], on=keys, suffixes=("", "_elsewhere"))
+    pairs = on.merge(off[[*keys, "change"]], on=keys, suffixes=("", "_elsewhere"))
     return make_table([_row(pair, least_ratio) for pair in pairs.to_dict("records")], SPECIFICITY)
 
 
@@ -53,16 +54,9 @@ def own_features(specific: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFra
 
 
 def _row(pair: Mapping[Any, Any], least_ratio: float) -> dict[str, Any]:
-    change, elsewhere, low = (float(pair[name]) for name in ("change", "change_elsewhere", "change_low"))
-    control, control_elsewhere, control_low = (
-        float(pair[name]) for name in ("control_change", "control_change_elsewhere", "control_low")
-    )
-    ratio = _ratio(change, elsewhere)
-    random_too = control_low > 0 and _ratio(control, control_elsewhere) >= least_ratio
     kept = {column.name: pair[column.name] for column in SPECIFICITY if column.name in pair}
-    return kept | {"ratio": ratio, "specific": bool(low > 0 and ratio >= least_ratio and not random_too)}
-
-
-def _ratio(change: float, elsewhere: float) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.float64(change) / np.abs(np.float64(elsewhere)))
+        ratio = float(np.float64(pair["change"]) / np.abs(np.float64(pair["change_elsewhere"])))
+    chance = np.nan_to_num(pair["control_difference_high"], nan=0.0)
+    specific = pair["difference_low"] > max(0.0, chance) and ratio >= least_ratio
+    return kept | {"ratio": ratio, "specific": bool(specific)}

@@ -2,39 +2,35 @@
 
 The output of the block before the changed one is kept from the first pass; in the second, all blocks up to it hand that
 output on instead of computing, so every later step (mask, positions, blocks, final norm, head) is the model's own code.
-Cost of an intervention in layer l: blocks l to the last and the head. Logits are made for some rows of hidden states at
-a time, so memory is that of a plain forward pass and `LOGIT_BYTES`.
+Changes that start at the same block go through the model together, side by side along the batch. Cost of an
+intervention in layer l: blocks l to the last, and the head where a loss is asked for. Logits are made for some rows of
+hidden states at a time, so memory is that of a plain forward pass and `LOGIT_BYTES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparseprobe.activations.site_reader import hook_place, place_of
 from sparseprobe.errors import UnsupportedModelError
-from sparseprobe.models import Batch, LanguageModel, pad
+from sparseprobe.models import Batch, LanguageModel, Site, pad
 from sparseprobe.models.forward_pass import StopForward, call_trunk, tensor_of
+from sparseprobe.neurons.interventions.edits import Edit
 
+Place = tuple[int, Site]
+"""A layer and a site of it."""
 LOGIT_BYTES = 64 * 2**20
 """At most so much is taken by logits at once."""
-
-
-@dataclass(frozen=True, eq=False)
-class Edit:
-    """What is done to some neurons of one layer: a -> factor * a + shift."""
-
-    layer: int
-    columns: Tensor
-    """(m,) int64, the neurons."""
-    factor: float
-    shift: Tensor
-    """(m,), or (n_sequences, width, m) for a value of its own at each token of a batch."""
+LARGE_LOGIT = 100.0
+"""Logits that every cap in use would change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +42,19 @@ class FirstPass:
     """(n_sequences, width, d), what enters the unembedding."""
     before: Mapping[int, Any]
     """For each layer above 0 that passes may start from: what the block before it gave back."""
+    read: Mapping[Place, Tensor]
+    """What was asked for beside: for each layer and site (n_sequences, width, d_site)."""
 
 
-def first_pass(model: LanguageModel, batch: Batch, *, starts: Sequence[int]) -> FirstPass:
-    """Run all of `model` over `batch`, keeping what passes that start at the layers `starts` need.
+def first_pass(
+    model: LanguageModel, batch: Batch, *, starts: Sequence[int] = (), read: Sequence[Place] = ()
+) -> FirstPass:
+    """Run all of `model` over `batch`; keep what passes that start at the layers `starts` need, and the sites `read`.
 
     Raises `UnsupportedModelError` for models that predict no next token.
     """
     kept: dict[int, Any] = {}
+    found: dict[Place, Tensor] = {}
     with ExitStack() as hooks:
         for start in {start for start in starts if start > 0}:
 
@@ -61,22 +62,40 @@ def first_pass(model: LanguageModel, batch: Batch, *, starts: Sequence[int]) -> 
                 kept[start] = output
 
             hooks.callback(_block(model, start - 1).register_forward_hook(keep).remove)
+        for place in read:
+
+            def take(value: object, place: Place = place) -> None:
+                hidden = tensor_of(value)
+                columns = place_of(model.layers[place[0]], place[1])[2]
+                found[place] = hidden.reshape(*batch.tokens.shape, hidden.shape[-1])[..., columns]
+
+            hooks.callback(hook_place(model, *place, take).remove)
         hidden = _enter_head(model, batch)
-    return FirstPass(batch, hidden, kept)
+    return FirstPass(batch, hidden, kept, found)
 
 
-def changed_pass(model: LanguageModel, first: FirstPass, edits: Sequence[Edit]) -> Tensor:
-    """Hidden states (n_sequences, width, d) before the unembedding with some neurons changed.
+def changed_pass(model: LanguageModel, first: FirstPass, changes: Sequence[Sequence[Edit]]) -> Tensor:
+    """Hidden states (n_changes, n_sequences, width, d) before the unembedding, one change of some neurons each.
 
-    The first edited layer must be one of the `starts` of the first pass. At most one edit a layer.
+    All changes have the same first edited layer, which must be one of the `starts` of the first pass. At most one edit
+    a layer and change.
     """
-    start = min(edit.layer for edit in edits)
+    (start,) = {min(edit.layer for edit in edits) for edits in changes}
+    n = len(changes)
+    by_layer: dict[int, dict[int, Edit]] = {}
+    for number, edits in enumerate(changes):
+        for edit in edits:
+            by_layer.setdefault(edit.layer, {})[number] = edit
     with ExitStack() as hooks:
         if start > 0:
-            hooks.enter_context(_handed_on([_block(model, layer) for layer in range(start)], first.before[start]))
-        for edit in edits:
-            hooks.enter_context(_edited(model, edit))
-        return _enter_head(model, first.batch)
+            output = _repeated(first.before[start], n)
+            hooks.enter_context(_handed_on([_block(model, layer) for layer in range(start)], output))
+        for layer, of_layer in by_layer.items():
+            hooks.enter_context(_edited(model, layer, of_layer, n))
+        batch = first.batch
+        stacked = Batch(batch.tokens.repeat(n, 1), batch.mask.repeat(n, 1), np.tile(batch.first, n))
+        hidden = _enter_head(model, stacked)
+    return hidden.reshape(n, -1, *hidden.shape[1:])
 
 
 def logits(model: LanguageModel, hidden: Tensor) -> Tensor:
@@ -100,14 +119,39 @@ def logits(model: LanguageModel, hidden: Tensor) -> Tensor:
     return given[0][0]
 
 
-def next_token_losses(model: LanguageModel, hidden: Tensor, targets: Tensor) -> Tensor:
-    """-log p(target) in nats, (n,), float64 on the CPU, for hidden states (n, d) and the tokens (n,) that follow."""
-    rows = max(1, LOGIT_BYTES // (4 * _head(model).weight.shape[0]))
+def logits_of(model: LanguageModel) -> Callable[[Tensor], Tensor]:
+    """A fast `logits` for many calls: the unembedding alone, where the model does nothing to its logits after it.
+
+    That is tried on hidden states that give large logits, which a cap or a factor would change.
+    """
+    head = _head(model)
+    with torch.inference_mode():
+        longest = head.weight[head.weight.norm(dim=1).argmax()]
+        hidden = LARGE_LOGIT * torch.stack([longest, -longest]) / longest.square().sum()
+        if torch.equal(head(hidden[None])[0], logits(model, hidden)):
+            return head
+    return partial(logits, model)
+
+
+def next_token_losses(
+    model: LanguageModel,
+    hidden: Tensor,
+    targets: Tensor,
+    *,
+    read: Callable[[Tensor], Tensor] | None = None,
+    logit_bytes: int = LOGIT_BYTES,
+) -> Tensor:
+    """-log p(target) in nats, (n,), float64 on the CPU, for hidden states (n, d) and the tokens (n,) that follow.
+
+    `read` is what `logits_of` gave for the model, which saves finding it again.
+    """
+    read = read or logits_of(model)
+    rows = max(1, logit_bytes // (4 * _head(model).weight.shape[0]))
     losses = torch.empty(len(targets), dtype=torch.float64)
     with torch.inference_mode():
         for begin in range(0, len(targets), rows):
             part = slice(begin, begin + rows)
-            scores = logits(model, hidden[part])
+            scores = read(hidden[part])
             scores = scores if scores.dtype == torch.float64 else scores.float()
             wanted = targets[part].to(scores.device)
             losses[part] = torch.nn.functional.cross_entropy(scores, wanted, reduction="none").to("cpu", torch.float64)
@@ -166,21 +210,25 @@ def _handed_on(blocks: Sequence[nn.Module], output: Any) -> Iterator[None]:
                 block.__dict__["forward"] = forward
 
 
+def _repeated(output: Any, n: int) -> Any:
+    """What a block gave back for a batch, `n` times over along the batch."""
+    if isinstance(output, Tensor):
+        return output.repeat(n, *[1] * (output.ndim - 1))
+    return tuple(_repeated(part, n) for part in output) if isinstance(output, tuple | list) else output
+
+
 @contextmanager
-def _edited(model: LanguageModel, edit: Edit) -> Iterator[None]:
-    """Inside, the neurons that enter the layer's output projection are changed."""
+def _edited(model: LanguageModel, layer: int, by_change: Mapping[int, Edit], n: int) -> Iterator[None]:
+    """Inside, the neurons that enter the layer's output projection are changed; `n` changes stand along the batch."""
 
     def change(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        neurons = tensor_of(arguments)
-        columns = edit.columns.to(neurons.device)
-        changed = neurons.clone()
-        shift = edit.shift.to(neurons)
-        if shift.ndim > 1 and neurons.ndim == 2:  # some blocks put all tokens in one row
-            shift = shift.reshape(-1, shift.shape[-1])
-        changed[..., columns] = edit.factor * neurons[..., columns] + shift
-        return (changed, *arguments[1:])
+        neurons = tensor_of(arguments).clone()
+        parts = neurons.view(n, -1, neurons.shape[-1])  # some blocks put all tokens in one row
+        for number, edit in by_change.items():
+            edit.apply(parts[number])
+        return (neurons, *arguments[1:])
 
-    handle = model.module.get_submodule(model.layers[edit.layer].mlp_out).register_forward_pre_hook(change)
+    handle = model.module.get_submodule(model.layers[layer].mlp_out).register_forward_pre_hook(change)
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ from sparseprobe.activations.aggregation import Spans
 from sparseprobe.activations.site_reader import read_site
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.datasets.sequences import Sequences
-from sparseprobe.errors import InputError
+from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.models import Batch, LanguageModel, Site, pad
 from sparseprobe.models.forward_pass import pad_id_of
 from sparseprobe.progress import SILENT, Progress
@@ -106,6 +106,18 @@ def split_text(data: ProbingDataset, splits: Sequence[str] | None, purpose: str)
             "other splits, or None for all"
         )
     return data.subset(splits=splits)
+
+
+def class_tokens(data: ProbingDataset, feature: str, label: int) -> NDArray[np.bool_]:
+    """Which tokens of the dataset lie in an example with a label of a feature, (n_tokens,)."""
+    if feature not in data.labels.columns:
+        raise UnknownNameError("feature", feature, data.labels.columns)
+    chosen = data.examples[(data.labels[feature] == label).to_numpy()]
+    begin = data.sequences.offsets[chosen["sequence"].to_numpy()]
+    edges = np.zeros(data.n_tokens + 1, np.int64)
+    np.add.at(edges, begin + chosen["start"].to_numpy(), 1)
+    np.add.at(edges, begin + chosen["stop"].to_numpy(), -1)
+    return np.cumsum(edges[:-1]) > 0
 
 
 def columns_of(layers: dict[int, NDArray[Any]], pairs: Sequence[tuple[int, int]]) -> NDArray[np.float32]:

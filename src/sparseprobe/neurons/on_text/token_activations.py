@@ -20,9 +20,8 @@ from sparseprobe.datasets.vocabulary import token_texts
 from sparseprobe.errors import InputError
 from sparseprobe.models import LanguageModel
 from sparseprobe.neuron import Neuron
-from sparseprobe.neurons.interventions.reference import class_tokens
 from sparseprobe.neurons.neuron_sets import Neurons, named_neurons
-from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, columns_of, stream_text
+from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, class_tokens, columns_of, stream_text
 from sparseprobe.progress import Progress
 from sparseprobe.tables import BY_CLASS, BY_TOKEN, DISAMBIGUATION, make_table
 

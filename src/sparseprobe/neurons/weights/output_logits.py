@@ -7,7 +7,7 @@ see `folded_norm`). So is a norm that the MLP's output goes through by itself, w
 compare within a layer, not between layers. Factors on the MLP's output and on the logits are in, measured on the model.
 Paths through later layers are left out, and so are caps on logits. The paper reads this product for
 its end-of-sentence neurons (section 7, case study 4). Only differences between tokens mean something. Cost:
-2 d_model n_vocabulary operations a neuron; `logit_moments` holds `EFFECT_BYTES` of the (d_mlp, n_vocabulary) matrix.
+2 d_model n_vocabulary operations a neuron; `logit_moments` holds `effect_bytes` of the (d_mlp, n_vocabulary) matrix.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def logit_effect(model: LanguageModel, neurons: Neurons, *, scale: float = 1.0) 
     return read(torch.cat(rows)) / scale
 
 
-def logit_moments(model: LanguageModel, *, layers: Sequence[int] | None = None) -> pd.DataFrame:
+def logit_moments(
+    model: LanguageModel, *, layers: Sequence[int] | None = None, effect_bytes: int = EFFECT_BYTES
+) -> pd.DataFrame:
     """Mean, variance, skewness and excess kurtosis over the vocabulary of every neuron's effect at scale 1.
 
     A neuron that promotes a few tokens has large kurtosis and positive skew, one that suppresses them negative skew.
@@ -65,7 +67,7 @@ def logit_moments(model: LanguageModel, *, layers: Sequence[int] | None = None) 
     0
     """
     parts = []
-    block = max(1, EFFECT_BYTES // (8 * _unembedding(model).shape[0]))
+    block = max(1, effect_bytes // (8 * _unembedding(model).shape[0]))
     read = _reader(model)
     for layer in range(model.n_layers) if layers is None else layers:
         for start in range(0, model.width("mlp", layer), block):

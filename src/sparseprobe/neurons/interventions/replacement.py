@@ -6,29 +6,17 @@
     "resampled"            at each token its activation at a random token of the reference text
     "x0.5"                 half of what it is
 
-Several neurons of a set are resampled from the same token, so what they do together stays. All but the last but one are
-a number; all of them are  a -> factor * a + shift.
+Each of them is  a -> factor * a + shift  (module `edits`); only the resampled shift differs from token to token.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
-from sparseprobe.keyed_random import generator
-from sparseprobe.models import Batch
-from sparseprobe.neurons.interventions.suffix_pass import Edit
-from sparseprobe.neurons.neuron_sets import NeuronSet
-
-if TYPE_CHECKING:
-    from sparseprobe.neurons.interventions.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -100,38 +88,6 @@ def parse_value(value: str | float | Value) -> Value:
     if match := _CLASS_MEAN.fullmatch(word):
         return ClassMean(match[1], int(match[2]))
     return Scaled(_finite(word[1:])) if word.startswith("x") else Fixed(_finite(word))
-
-
-def edits(
-    chosen: NeuronSet,
-    value: Value,
-    reference: Reference | None,
-    draws: NDArray[np.int64] | None = None,
-) -> Iterator[Edit]:
-    """One edit for each layer of a set; `draws` (n_sequences, width) names tokens of the reference to resample."""
-    for layer in sorted({neuron.layer for neuron in chosen}):
-        index = np.array([neuron.index for neuron in chosen if neuron.layer == layer])
-        factor, shift = 0.0, np.zeros(len(index))
-        if isinstance(value, Fixed):
-            shift = np.full(len(index), value.value)
-        elif isinstance(value, Scaled):
-            factor = value.factor
-        elif reference is not None and isinstance(value, Resampled) and draws is not None:
-            shift = reference.pool[layer][draws[..., None], index]
-        elif reference is not None:
-            means = reference.class_mean if isinstance(value, ClassMean) else reference.mean
-            shift = means[layer][index]
-        yield Edit(layer, torch.from_numpy(index), factor, torch.from_numpy(np.asarray(shift)))
-
-
-def resampling_draws(
-    value: Value, rows: NDArray[np.int64], batch: Batch, n_pool: int, seed: int
-) -> NDArray[np.int64] | None:
-    """Which reference token each token of a batch is given, (n_sequences, width), keyed by sequence and position."""
-    if not isinstance(value, Resampled):
-        return None
-    width = batch.tokens.shape[1]
-    return np.stack([generator(seed, "resampled", int(row)).integers(n_pool, size=width) for row in rows])
 
 
 def _finite(value: str | float) -> float:
