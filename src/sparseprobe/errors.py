@@ -18,6 +18,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+SHOWN = 80
+"""Characters of a wrong name that an error repeats."""
+
 
 class SparseProbeError(Exception):
     """The root of all errors that this package raises on purpose."""
@@ -36,13 +39,18 @@ class UnknownNameError(InputError):
 
     def __init__(self, what: str, given: object, known: Iterable[str]) -> None:
         names = list(known)
-        near = difflib.get_close_matches(str(given), names, n=1)
+        near = difflib.get_close_matches(str(given)[:SHOWN], names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        super().__init__(f"unknown {what} {given!r}: {hint}Known: {', '.join(names)}")
+        shown = repr(given) if len(repr(given)) <= SHOWN else f"{repr(given)[:SHOWN]}..."
+        super().__init__(f"unknown {what} {shown}: {hint}Known: {', '.join(names)}")
 
 
 class DataError(InputError):
     """A file or a table of texts and labels that cannot be read."""
+
+
+class DatasetWarning(UserWarning):
+    """Something in a dataset that makes its scores mean something else than they seem to."""
 
 
 class TokenizerMismatchError(SparseProbeError):

@@ -6,7 +6,8 @@ import torch
 import transformers as hf
 
 from sparseprobe.activations import budget, extract
-from sparseprobe.activations.budget import fit_to_memory, forward_bytes, held_bytes, parse_bytes
+from sparseprobe.activations.budget import fit_to_memory, forward_bytes, held_bytes
+from sparseprobe.byte_sizes import parse_bytes
 from sparseprobe.errors import InputError, ResourceError
 from sparseprobe.models import LanguageModel
 

@@ -51,7 +51,7 @@ def test_k_larger_than_the_width(command: Any, asked: tuple[object, ...], tmp_pa
 
 @pytest.mark.parametrize("k", ["0", "-1", "two", "1.5", ""])
 def test_k_that_is_no_number(command: Any, asked: tuple[object, ...], k: str) -> None:
-    expect_sentence(command(*asked, "--k", k), "positive whole numbers")
+    expect_sentence(command(*asked, "--k", k), "a list of integers of at least 1")
 
 
 def test_unknown_selection_and_feature(command: Any, asked: tuple[object, ...]) -> None:

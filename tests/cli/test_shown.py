@@ -12,7 +12,7 @@ import yaml
 
 import sparseprobe as sp
 from sparseprobe.cli import demo
-from sparseprobe.cli.run import show_run
+from sparseprobe.cli.results import show_run
 from sparseprobe.cli.show import Show
 from sparseprobe.experiments import planted_experiment, single_neurons
 
@@ -61,7 +61,7 @@ def test_a_regression_without_validation_says_what_chose_the_layer(capsys: pytes
     table = pd.DataFrame({"feature": "absolute", "k": 1, "layer": [0, 1], **scores})
     show_run(Show(quiet=True), sp.Run(Path("r"), sp.RunSpec(model="m", dataset="d"), {"regression": table}))
     shown = " ".join(capsys.readouterr().out.split())
-    assert "layer chosen by the test scores shown" in shown
+    assert "the best test R2, as in the paper" in shown
     assert "0.400" in shown
     assert "0.100" not in shown
 
@@ -74,11 +74,11 @@ def test_with_the_papers_split_neurons_are_chosen_by_test_scores(
     asked = ("--preset", "paper", "--experiments", "neurons,ablation", "--ablated", "1", "--layers", "1", "--quiet")
     done = command("run", "--model", model_folder, "--dataset", data, "--out", out, *asked, "--features", "fr")
     assert done.code == 0, done.err
-    assert "neurons chosen by the test scores shown" in " ".join(done.out.split())
+    assert "neurons chosen by test F1, as in the paper" in " ".join(done.out.split())
     stored = ("--activations", out / "activations", "--dataset", data, "--features", "fr", "--quiet")
     best = command("neurons", *stored, "--out", tmp_path / "n.parquet")
     assert best.code == 0, best.err
-    assert "chosen by the test scores shown" in " ".join(best.out.split())
+    assert "chosen by test F1, as in the paper" in " ".join(best.out.split())
 
 
 def test_examples_of_a_feature_are_json_where_that_is_asked_for(command: Any, dataset: Path) -> None:

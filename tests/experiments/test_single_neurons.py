@@ -125,7 +125,7 @@ def test_best_neurons_choose_by_validation_and_report_test(planted, table):
         best = best.loc[(best["coef"] * best["mean_difference"]).idxmax()]
         assert (row.neuron, row.f1) == (f"L{best['layer']}.N{best['index']}", best["f1"])
     four = swept[(swept["feature"] == "f0") & (swept["k"] == 4)]
-    assert summary["f1 (k=4)"].iloc[0] == four.loc[four["f1_validation"].idxmax(), "f1"]
+    assert summary["f1_k4"].iloc[0] == four.loc[four["f1_validation"].idxmax(), "f1"]
 
 
 def test_equal_neurons_are_told_apart_by_how_far_they_part_the_classes(planted, table):

@@ -16,4 +16,4 @@ def test_a_feature_without_validation_scores_is_shown_and_ablated():
     by_k.loc[by_k["feature"] == "f1", "f1_validation"] = np.nan
     best = best_neurons(table, by_k).set_index("feature")
     assert best.loc["f1", "neuron"].startswith("L")
-    assert best["f1 (k=1)"].isna().tolist() == [False, True]
+    assert best["f1_k1"].isna().tolist() == [False, True]

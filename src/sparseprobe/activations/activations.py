@@ -17,8 +17,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.activations.layer_activations import LayerActivations
-from sparseprobe.activations.precision import PRECISIONS, READ
+from sparseprobe.activations.precision import READ
 from sparseprobe.activations.store import open_layers, read_manifest, require_complete
+from sparseprobe.choices import PRECISIONS
 from sparseprobe.errors import InputError, UnknownNameError
 
 

@@ -10,15 +10,13 @@ with -1 before taking a maximum, as is often done, is wrong for sites that go be
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Aggregation = Literal["none", "mean", "max", "last"]
-AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
+from sparseprobe.choices import Aggregation
 
 #: Spans at least this long are reduced one by one in place; gathering short ones first is faster (measured, 1 to 64).
 LONG_SPAN = 32

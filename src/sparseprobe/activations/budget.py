@@ -13,6 +13,7 @@ import re
 import shutil
 from pathlib import Path
 
+from sparseprobe.byte_sizes import format_bytes, parse_bytes
 from sparseprobe.errors import InputError, ResourceError
 from sparseprobe.models import LanguageModel
 
@@ -24,33 +25,6 @@ BLOCK_ROWS = 4096
 """At most so many rows in one block: the chunk that a reader loads."""
 BLOCK_BATCHES = 64
 """About so many batches in one block, so that a stopped run loses minutes, not hours."""
-
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
-
-
-def parse_bytes(memory: int | str) -> int:
-    """A number of bytes, also from text.
-
-    >>> parse_bytes("4GB"), parse_bytes("1.5 GiB"), parse_bytes(1000)
-    (4000000000, 1610612736, 1000)
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(memory))
-    if match is None or match[2].upper() not in _UNITS:
-        raise InputError(f"memory={memory!r} is not a size: write for example '4GB', '500MB' or a number of bytes")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
-
-
-def format_bytes(size: float) -> str:
-    """A size for people.
-
-    >>> format_bytes(1_230_000_000)
-    '1.23 GB'
-    """
-    for unit in ("TB", "GB", "MB", "KB"):
-        if size >= _UNITS[unit]:
-            return f"{size / _UNITS[unit]:.3g} {unit}"
-    return f"{size:.0f} bytes"
 
 
 def forward_bytes(model: LanguageModel, n_tokens: int, width: int) -> int:

@@ -18,20 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe.activations.activations import Activations
-from sparseprobe.activations.aggregation import AGGREGATIONS, Aggregation
 from sparseprobe.activations.budget import BATCH_TOKENS, fit_to_memory, require_disk, require_memory
 from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.layer_choice import LayerChoice, choose_layers
 from sparseprobe.activations.left_padding import require_left_padding
-from sparseprobe.activations.precision import PRECISIONS, STORED, Precision, require_finite
+from sparseprobe.activations.precision import STORED, require_finite
 from sparseprobe.activations.reading_plan import ReadingPlan
 from sparseprobe.activations.site_reader import read_site
 from sparseprobe.activations.store import ActivationStore
+from sparseprobe.choices import AGGREGATIONS, PRECISIONS, SITES, Aggregation, Precision, Site
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.models import LanguageModel
 from sparseprobe.models.forward_pass import Side, pad_id_of
-from sparseprobe.models.layer import SITES, Site
 from sparseprobe.progress import SILENT, Progress, Step
 
 SIDES = ("right", "left")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.activations.precision import READ, Precision, decode
+from sparseprobe.activations.precision import READ, decode
+from sparseprobe.choices import Precision
 from sparseprobe.errors import StorageError
 
 if TYPE_CHECKING:

@@ -7,15 +7,13 @@ the way out, not an infinity in a table.
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprobe.choices import Precision
 from sparseprobe.errors import InputError
-
-Precision = Literal["float16", "bfloat16", "float32"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 STORED: dict[str, np.dtype[Any]] = {
     "float16": np.dtype("<f2"),

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from sparseprobe.activations.aggregation import Aggregation, Spans, aggregate
-from sparseprobe.activations.precision import STORED, Precision
+from sparseprobe.activations.aggregation import Spans, aggregate
+from sparseprobe.activations.precision import STORED
+from sparseprobe.choices import Aggregation, Precision, Site
 from sparseprobe.errors import ResourceError
-from sparseprobe.models import LanguageModel, Layer, Site
+from sparseprobe.models import LanguageModel, Layer
 from sparseprobe.models.forward_pass import Batch, StopForward, run_trunk, tensor_of
 
 _TORCH = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}

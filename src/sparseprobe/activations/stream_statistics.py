@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sparseprobe.activations.aggregation import Aggregation
 from sparseprobe.activations.budget import BATCH_TOKENS
 from sparseprobe.activations.extract import prepare, read_blocks
 from sparseprobe.activations.layer_choice import LayerChoice
-from sparseprobe.activations.precision import Precision, decode
+from sparseprobe.activations.precision import decode
+from sparseprobe.choices import Aggregation, Precision, Site
 from sparseprobe.datasets.probing_dataset import ProbingDataset
-from sparseprobe.models import LanguageModel, Site
+from sparseprobe.models import LanguageModel
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.statistics.class_statistics import ClassStatistics, ClassStatisticsAccumulator
 

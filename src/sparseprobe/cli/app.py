@@ -21,27 +21,30 @@ from sparseprobe.errors import SparseProbeError
 
 FLAGS = ("--json", "--quiet", "--debug")
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 for part in (demo.app, run.app, models.app, datasets.app, probing.app, neurons.app):
     app.add_typer(part)
-
-
-@app.callback()
-def settings(
-    context: typer.Context,
-    *,
-    json: Annotated[bool, typer.Option("--json", help="Results as JSON, for machines.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Results only: no progress, no notes.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001
-) -> None:
-    """Which neurons of a language model represent a feature, how few of them suffice, and do they matter?"""
-    context.obj = Show(json=json, quiet=quiet)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(version("sparseprobe"))
         raise typer.Exit
+
+
+@app.callback()
+def settings(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Results as JSON, for machines.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Results only: no progress, no notes.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001
+) -> None:
+    """Which neurons of a language model represent a feature, how few of them suffice, and do they matter?"""
+    context.obj = Show(json=json, quiet=quiet)
 
 
 def main(arguments: list[str] | None = None) -> None:

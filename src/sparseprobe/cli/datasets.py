@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 import sparseprobe as sp
-from sparseprobe.cli.run import names
+from sparseprobe.cli.options import asks
 from sparseprobe.cli.show import Show
 from sparseprobe.errors import InputError
 
@@ -35,39 +34,26 @@ def list_datasets(context: typer.Context) -> None:
 
 
 @datasets.command(name="build")
+@asks("source", "text_column", "label_column", "spans_column", "document_column", "settings", "bos", "preset", "seed")
 def build_dataset(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A collection, or `custom` for your own texts.")],
-    tokenizer: Annotated[str, typer.Option(help="The model's: hub id, folder, or shipped model.")],
+    given: dict[str, Any],
+    name: Annotated[
+        str, typer.Argument(help="A collection (`custom` for your own labels), or a file or folder of texts.")
+    ],
+    tokenizer: Annotated[str, typer.Option(help="The model's: a hub id, a folder, or a shipped model.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
-    source: Annotated[
-        list[str] | None,
-        typer.Option(help="JSONL, CSV (also .gz, .zst), Parquet, a folder, an HF dataset, or `shipped`; repeatable."),
-    ] = None,
-    preset: Annotated[str, typer.Option(help="default or paper")] = "default",
-    seed: Annotated[int, typer.Option(help="Seed of the split and of every draw (preset paper: split with 42).")] = 0,
-    bos: Annotated[str, typer.Option(help="tokenizer (what it adds by itself), none or add")] = "tokenizer",
-    text_column: Annotated[str | None, typer.Option(help="Where the text is.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Where the labels are; several with commas between.")] = None,
-    spans_column: Annotated[str | None, typer.Option(help="Where [[start, stop, label], ...] are.")] = None,
-    document_column: Annotated[str | None, typer.Option(help="Texts of one document are never split.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Any other setting of the collection, as context=256.")
-    ] = None,
+    *,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there.")] = False,
 ) -> None:
     """Tokenise texts, align their labels, split them by document, and save the dataset."""
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists: choose another --out, or pass --overwrite to replace the dataset there")
     show: Show = context.obj
-    columns = {
-        "text_column": text_column,
-        "label_column": names(label_column),
-        "spans_column": spans_column,
-        "document_column": document_column,
-    }
-    given = {name: value for name, value in columns.items() if value is not None} | _settings(settings or [])
-    from sparseprobe.datasets import build
-
-    sources = source[0] if source and len(source) == 1 else source or None
-    data = build(name, sources, tokenizer, preset=preset, seed=seed, bos=bos, **given)  # type: ignore[arg-type]
+    source, settings = given.pop("source", None), given.pop("settings", {})
+    data = sp.load_dataset(
+        name, tokenizer=tokenizer, source=source[0] if source and len(source) == 1 else source, **given, **settings
+    )
     data.save(out)
     show.rows(_features(data), title=str(out))
 
@@ -126,18 +112,3 @@ def _features(data: sp.ProbingDataset) -> list[dict[str, Any]]:
             row |= {"positive": None, "negative": None}
         rows.append(row | {part: int((known & (split == part)).sum()) for part in SPLITS})
     return rows
-
-
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise InputError(f"--set {pair!r} is not a setting: write it as name=value, for example context=256")
-        try:
-            settings[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(
-                f"--set {pair!r}: the value is not YAML; write a list as [a, b], a text as it is"
-            ) from error
-    return settings

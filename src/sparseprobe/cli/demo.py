@@ -9,7 +9,7 @@ import pandas as pd
 import typer
 
 import sparseprobe as sp
-from sparseprobe.cli.run import best_of, show_run
+from sparseprobe.cli.results import best_of, show_run
 from sparseprobe.cli.show import Show
 
 app = typer.Typer()

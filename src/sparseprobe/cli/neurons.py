@@ -3,57 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
 
 import sparseprobe as sp
 from sparseprobe.artefacts import read_table, write_table
-from sparseprobe.cli.run import names
+from sparseprobe.cli.options import asks
 from sparseprobe.cli.show import Show
 from sparseprobe.errors import InputError
 
 app = typer.Typer()
 
-Model = Annotated[str, typer.Option(help="Hub id, local folder, or shipped model.")]
-Dataset = Annotated[str, typer.Option(help="A saved dataset, or a collection's name.")]
 Split = Annotated[str, typer.Option(help="Text to measure on: test, validation, train or all.")]
 Controls = Annotated[int, typer.Option(help="Matched random sets for each set of neurons.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random draw.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...")]
+BUILDING = ("model", "dataset", "source", "text_column", "label_column", "spans_column", "document_column", "settings")
 
 
 @app.command(name="ablate")
+@asks(*BUILDING, "features", "seed", "device")
 def ablate_command(
     context: typer.Context,
-    model: Model,
-    dataset: Dataset,
+    given: dict[str, Any],
     neurons: Annotated[list[str] | None, typer.Argument(help="L3.N609, or L3.N609+L4.N2 for both at once.")] = None,
-    table: Annotated[Path | None, typer.Option(help="Instead of names: a table of neurons, as FILE.parquet.")] = None,
+    table: Annotated[Path | None, typer.Option(help="A table of neurons (FILE.parquet) in place of names.")] = None,
     value: Annotated[str, typer.Option(help="0, a number, mean, mean(FEATURE=0), resampled or x0.5")] = "0",
-    features: Annotated[str | None, typer.Option(help="Names with commas between; else all.")] = None,
     split: Split = "test",
     controls: Controls = 4,
     out: Annotated[Path | None, typer.Option(help="The table to write, as FILE.parquet.")] = None,
-    seed: Seed = 0,
-    device: Device = None,
 ) -> None:
-    """Change of next-token loss when neurons are taken away, on each feature's text and elsewhere."""
+    """Change of next-token loss when neurons are ablated, on each feature's text and elsewhere."""
     show: Show = context.obj
     asked = neurons or (None if table is None else read_table(table))
     if asked is None or (neurons and table is not None):
-        raise InputError("name neurons (L3.N609 ...) or give a table of them (--table FILE.parquet), one of the two")
-    loaded, data = _load(model, dataset, device)
+        raise InputError("name neurons (L3.N609 ...) or give a table of them (--table FILE.parquet), not both")
+    loaded, data = _load(given)
     effects = sp.ablate(
         loaded,
         data,
         asked,
         value=value,
-        features=names(features),
+        features=given.get("features"),
         splits=None if split == "all" else (split,),
         controls=controls,
-        seed=seed,
+        seed=given.get("seed", 0),
         progress=show.progress,
     )
     if out is not None:
@@ -67,20 +61,18 @@ def ablate_command(
 
 
 @app.command(name="neuron")
+@asks(*BUILDING, "seed", "device")
 def neuron_command(
     context: typer.Context,
-    neuron: Annotated[str, typer.Argument(help="Its name: L3.N609")],
-    model: Model,
-    dataset: Dataset,
+    given: dict[str, Any],
+    neuron: Annotated[str, typer.Argument(help="Its name, as L3.N609.")],
     ablation: Annotated[bool, typer.Option(help="Measure what the model loses without it.")] = True,
     split: Split = "test",
     controls: Controls = 4,
-    seed: Seed = 0,
-    device: Device = None,
 ) -> None:
     """All about one neuron: distribution, examples, n-grams, logits, weights, ablation."""
     show: Show = context.obj
-    loaded, data = _load(model, dataset, device)
+    loaded, data = _load(given)
     card = sp.describe_neuron(
         loaded,
         data,
@@ -88,7 +80,7 @@ def neuron_command(
         ablation=ablation,
         splits=None if split == "all" else (split,),
         controls=controls,
-        seed=seed,
+        seed=given.get("seed", 0),
         progress=show.progress,
     )
     if show.json:
@@ -97,6 +89,7 @@ def neuron_command(
         card.show(show.out)
 
 
-def _load(model: str, dataset: str, device: str | None) -> tuple[sp.LanguageModel, sp.ProbingDataset]:
-    loaded = sp.load_model(model, device=device)
-    return loaded, sp.load_dataset(dataset, tokenizer=loaded.tokenizer)
+def _load(given: dict[str, Any]) -> tuple[sp.LanguageModel, sp.ProbingDataset]:
+    building = sp.RunSpec(**{name: given[name] for name in BUILDING if name in given}).dataset_options()
+    model = sp.load_model(given["model"], device=given.get("device"))
+    return model, sp.load_dataset(given["dataset"], tokenizer=model.tokenizer, **building)

@@ -7,12 +7,15 @@ hash of the source's texts, what was left out and how often. Cost: that of token
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from sparseprobe.choices import BosPolicy
+from sparseprobe.datasets.check import check
 from sparseprobe.datasets.collection import Collection, Request
 from sparseprobe.datasets.collections import COLLECTIONS
 from sparseprobe.datasets.dataset_folder import is_dataset
@@ -20,19 +23,21 @@ from sparseprobe.datasets.labelling.candidates import assemble
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.datasets.readers import Source
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
-from sparseprobe.datasets.tokenizer_record import AnyTokenizer, BosPolicy, TokenizerRecord
-from sparseprobe.errors import DataError, InputError, UnknownNameError
+from sparseprobe.datasets.tokenizer_record import AnyTokenizer, TokenizerRecord
+from sparseprobe.errors import DataError, DatasetWarning, InputError, UnknownNameError
 
 AnyTokenizerOrName: TypeAlias = "str | Path | AnyTokenizer | TokenizerRecord"
 
 SHIPPED = "shipped"
 """The word for the texts that come with a collection."""
+SHOWN_FINDINGS = 5
+"""Findings about a new dataset that are told at once; `check` has all."""
 ORIGIN = "written for sparseprobe (MIT)"
 """Where the shipped texts come from, and their licence."""
 
 
 def load_dataset(
-    name_or_folder: str | PathLike[str],
+    name_or_source: Source,
     *,
     tokenizer: AnyTokenizerOrName | None = None,
     source: Source | None = None,
@@ -41,12 +46,17 @@ def load_dataset(
     bos: BosPolicy = "tokenizer",
     **settings: Any,
 ) -> ProbingDataset:
-    """Load a saved dataset, or build a collection by its name.
+    """Load a saved dataset, build a collection by its name, or make a dataset of labelled texts of your own.
 
+    `name_or_source`: the folder of a saved dataset; the name of a collection; or texts of your own (a file, a folder, a
+    DataFrame, records; see `readers`), which is short for the collection `custom` with that source.
     `tokenizer`: an object, a shipped model's name, a folder or a hub id; with a saved folder it is only compared.
-    `source`: a file, a folder, a DataFrame or records, or a list of several; in a list, "shipped" stands for the texts
-    that are shipped with the collection, which are also what None means.
-    `bos`: "tokenizer" (what it adds itself), "none" or "add". `settings`: those of the collection's preset.
+    `source`: texts for a named collection, or a list of several; in a list, "shipped" stands for the texts that ship
+    with the collection, which are also what None means.
+    `bos`: "tokenizer" (what it adds itself), "none" or "add". `settings`: those of the collection's preset, such as
+    `text_column`, `label_column`, `spans_column`, `document_column`, `context`.
+
+    Errors and warnings that `check` finds in a dataset that is built are told as Python warnings.
 
     Raises UnknownNameError for a name, preset or setting that is not known, DataError for a source that cannot be
     read or holds nothing to label, TokenizerMismatchError where a saved dataset was made with another tokenizer.
@@ -56,29 +66,76 @@ def load_dataset(
     >>> words.pre_tokenizer = pre_tokenizers.Whitespace()
     >>> pairs = [("le", "fr"), ("the", "en")]
     >>> texts = [{"text": word + " 1" * n, "label": label} for n in range(9) for word, label in pairs]
-    >>> data = load_dataset("custom", source=texts, tokenizer=words, from_position=0)
+    >>> data = load_dataset(texts, tokenizer=words, from_position=0)
     >>> list(data.labels), data.n_examples, data.settings["aggregate"]
     (['en', 'fr'], 18, 'mean')
     """
-    name = str(name_or_folder)
-    if name in COLLECTIONS and not is_dataset(name):
-        if tokenizer is None:
-            raise InputError(f"building {name} needs a tokenizer: the model's (hub id, folder, or shipped model)")
-        return build(name, source, tokenizer, preset=preset, seed=seed, bos=bos, **settings)
+    options: dict[str, Any] = {"preset": preset, "seed": seed, "bos": bos, **settings}
+    if not isinstance(name_or_source, str | PathLike):
+        return _build_named("custom", name_or_source, source, tokenizer, options)
+    name = str(name_or_source)
+    if is_dataset(name):
+        if source is not None or options != {"preset": "default", "seed": 0, "bos": "tokenizer"}:
+            raise InputError(
+                f"{name} is a saved dataset, built already: omit source, preset, seed, bos and settings, or build it "
+                "again from its texts"
+            )
+        dataset = ProbingDataset.load(name)
+        if tokenizer is not None:
+            dataset.require_tokenizer(load_tokenizer(tokenizer))
+        return dataset
+    if name in COLLECTIONS:
+        return _build_named(name, None, source, tokenizer, options)
+    require_source(name)
+    return _build_named("custom", name, source, tokenizer, options)
+
+
+def require_source(name: str) -> None:
+    """See that `name` is a collection, or a file or a folder.
+
+    Raises `UnknownNameError` for what looks like a misspelt collection, `DataError` for a path that does not exist.
+
+    >>> require_source("natural_language")
+    """
     place = Path(name)
-    if not place.exists() and (place.suffix or len(place.parts) > 1):
+    if name in COLLECTIONS or _exists(place):
+        return
+    if place.suffix or len(place.parts) > 1:
         raise DataError(f"there is no file or folder {name}; check the path")
-    if not place.exists():
-        raise UnknownNameError("collection or dataset folder", name, COLLECTIONS)
-    if source is not None or settings or (preset, seed, bos) != ("default", 0, "tokenizer"):
-        raise InputError(
-            f"{name} is a saved dataset, built already; leave source, preset, seed, bos and settings away, or name a "
-            "collection"
+    raise UnknownNameError("collection or dataset folder", name, COLLECTIONS)
+
+
+def _exists(place: Path) -> bool:
+    try:
+        return place.exists()
+    except (OSError, ValueError):  # a text that no path can be, in place of one
+        return False
+
+
+def _build_named(
+    name: str, own: Source | None, source: Source | None, tokenizer: AnyTokenizerOrName | None, options: dict[str, Any]
+) -> ProbingDataset:
+    if tokenizer is None:
+        raise InputError(f"building {name} needs a tokenizer: the model's (hub id, folder, or shipped model)")
+    if own is not None and source is not None:
+        raise InputError("give the texts once: as the first argument, or as the source of a named collection")
+    data = build(name, source if own is None else own, tokenizer, **options)
+    _warn(data)
+    return data
+
+
+def _warn(data: ProbingDataset) -> None:
+    """Tell what `check` finds beyond notes, the worst first."""
+    found = check(data)
+    serious = found[found["level"] != "note"]
+    for row in serious.head(SHOWN_FINDINGS).to_dict("records"):
+        warnings.warn(
+            f"{': '.join(filter(None, (data.name, row['feature'], row['message'])))}", DatasetWarning, stacklevel=4
         )
-    dataset = ProbingDataset.load(name)
-    if tokenizer is not None:
-        dataset.require_tokenizer(load_tokenizer(tokenizer))
-    return dataset
+    if (more := len(serious) - SHOWN_FINDINGS) > 0:
+        warnings.warn(
+            f"{data.name}: {more} more findings, see `check` or `datasets check`", DatasetWarning, stacklevel=4
+        )
 
 
 def build(

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sparseprobe import demo
+from sparseprobe.choices import BosPolicy
 from sparseprobe.datasets.labelling.byte_offsets import byte_lengths, offsets
-from sparseprobe.datasets.tokenizer_record import AnyTokenizer, BosPolicy, TokenizerRecord
+from sparseprobe.datasets.tokenizer_record import AnyTokenizer, TokenizerRecord
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.made_up_tokenizer import is_made_up
 

@@ -14,19 +14,17 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tokenizers import Tokenizer
 
+from sparseprobe.choices import BOS_POLICIES, BosPolicy
 from sparseprobe.errors import InputError, TokenizerMismatchError, UnknownNameError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 AnyTokenizer: TypeAlias = "Tokenizer | PreTrainedTokenizerBase"
-
-BosPolicy = Literal["tokenizer", "none", "add"]
-BOS_POLICIES: tuple[BosPolicy, ...] = ("tokenizer", "none", "add")
 
 
 @dataclass(frozen=True)

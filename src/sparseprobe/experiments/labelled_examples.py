@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprobe.choices import PRESETS
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.keyed_random import generator
-from sparseprobe.selection.registry import PRESETS
 from sparseprobe.statistics.control_labels import permuted_over_groups
 from sparseprobe.statistics.group_bootstrap import RESAMPLES, GroupBootstrap
 

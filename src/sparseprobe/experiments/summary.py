@@ -6,44 +6,50 @@ and control. So nothing shown was chosen by what is shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from sparseprobe.errors import InputError
-
-SHOWN_K = (1, 4, 16, 64, 256)
 
 
 def best_neurons(
     neurons: pd.DataFrame,
     sweep: pd.DataFrame | None = None,
     *,
-    ks: tuple[int, ...] = SHOWN_K,
+    ks: Sequence[int] | None = None,
     choose_by: str = "f1_validation",
 ) -> pd.DataFrame:
-    """One row a collection and feature: best neuron (`L3.N609`), sign, f1 with interval and control, and `f1 (k=...)`.
+    """One row a collection and feature: best neuron (`L3.N609`), sign, f1 with interval and control, and `f1_k...`.
 
-    `neurons` is what `single_neurons` gave; with `sweep`'s table the columns of `ks` give the F1 of the best layer for
-    each k (NaN where it was not probed). Neurons of one score are told apart by how far they part the classes: the
-    difference of the mean log odds on training examples, which has no unit. That is all there is to go by for a feature
-    whose validation part has one class; its `f1 (k=...)` are NaN. `choose_by="f1"` chooses by test scores, as the paper
+    `neurons` is what `single_neurons` gave; `ties` counts those kept that share the best score. With `sweep`'s table,
+    `f1_k4` is the F1 at k = 4 of the layer that is best for that k, for all `ks` of the sweep if none are named (NaN
+    where it was not probed), and `neuron_k1` the neuron that its probe of k = 1 reads, which need not be the best one.
+    Neurons of one score are told apart by how far they part the classes: the difference of the mean log odds on
+    training examples, which has no unit. That is all there is to go by for a feature whose validation part has one
+    class; its `f1_k...` are NaN. `choose_by="f1"` chooses by test scores, as the paper
     does: only for tables of its single split, where no validation score exists. Raises `InputError` where there is
     nothing to choose by.
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
     >>> best_neurons(single_neurons(acts, data)).columns.tolist()
-    ['collection', 'feature', 'neuron', 'layer', 'index', 'sign', 'f1', 'f1_low', 'f1_high', 'control_f1']
+    ['collection', 'feature', 'neuron', 'layer', 'index', 'sign', 'f1', 'f1_low', 'f1_high', 'control_f1', 'ties']
     """
     parted = neurons.assign(parted=neurons["coef"] * neurons["mean_difference"])
     best = _best(parted, ["collection", "feature"], [choose_by, "parted"])
     columns = ["collection", "feature", "neuron", "layer", "index", "sign", "f1", "f1_low", "f1_high", "control_f1"]
     shown = best[columns].reset_index(drop=True)
+    shown["ties"] = _ties(neurons, choose_by)
     if sweep is None:
         return shown
-    by_k = _best(sweep[sweep["k"].isin(ks)], ["collection", "feature", "k"], [choose_by])
+    by_k = _best(sweep if ks is None else sweep[sweep["k"].isin(ks)], ["collection", "feature", "k"], [choose_by])
     chosen = by_k.dropna(subset=choose_by)
     wide = chosen.pivot_table(index=["collection", "feature"], columns="k", values="f1", observed=True)
-    wide.columns = [f"f1 (k={k})" for k in wide.columns]
+    wide.columns = [f"f1_k{k}" for k in wide.columns]
+    one = chosen[chosen["k"] == 1]
+    index = pd.MultiIndex.from_frame(one[["collection", "feature"]])
+    wide["neuron_k1"] = pd.Series([names[0] for names in one["neurons"]], index=index, dtype=object)
     return shown.merge(wide.reset_index(), on=["collection", "feature"], how="left")
 
 
@@ -82,6 +88,14 @@ def _best(table: pd.DataFrame, keys: list[str], scores: list[str]) -> pd.DataFra
     best = order.drop_duplicates(keys).set_index(keys)
     as_they_came = pd.MultiIndex.from_frame(table[keys].drop_duplicates())
     return best.loc[as_they_came].reset_index()
+
+
+def _ties(neurons: pd.DataFrame, choose_by: str) -> list[int]:
+    """How many neurons of each feature have its largest score, in the order of the features."""
+    keys = ["collection", "feature"]
+    best = neurons.groupby(keys, observed=True)[choose_by].transform("max")
+    tied = neurons.assign(tied=neurons[choose_by] == best)
+    return [int(n) for n in tied.groupby(keys, sort=False, observed=True)["tied"].sum()]
 
 
 def _refuse_unvalidated(table: pd.DataFrame, choose_by: str) -> None:

@@ -1,8 +1,9 @@
 """Language models, and where each architecture keeps its neurons and their weights."""
 
+from sparseprobe.choices import SITES, Site
 from sparseprobe.models.forward_pass import Batch, pad, run_trunk
 from sparseprobe.models.language_model import LanguageModel
-from sparseprobe.models.layer import SITES, Layer, Site
+from sparseprobe.models.layer import Layer
 from sparseprobe.models.loading import checkpoint_folder, load_model
 from sparseprobe.models.neuron_weights import NeuronWeights
 from sparseprobe.models.shipped import shipped_models, shipped_origin, shipped_path

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Literal, cast
 import torch
 from torch import nn
 
+from sparseprobe.choices import SITES, Site
 from sparseprobe.errors import InputError, UnsupportedModelError
 from sparseprobe.models.block_calls import examine_trunk
 from sparseprobe.models.fingerprint import model_fingerprint
 from sparseprobe.models.forward_pass import Numbering
-from sparseprobe.models.layer import SITES, Layer, Site
+from sparseprobe.models.layer import Layer
 from sparseprobe.models.neuron_weights import NeuronWeights, read_neuron_weights
 
 if TYPE_CHECKING:

@@ -8,19 +8,6 @@ the output projection is  sigma(W_gate x) * (W_up x),  need no special case.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
-
-Site = Literal["mlp", "mlp_pre", "mlp_gate", "mlp_up", "residual", "attention"]
-"""Where in a layer activations are read.
-
-- `mlp`: the neurons, right after the nonlinearity; in a gated MLP the product sigma(gate) * up. Width d_mlp.
-- `mlp_pre`: what enters the nonlinearity; in a gated MLP that is the gate. Width d_mlp.
-- `mlp_gate`, `mlp_up`: the two factors of a gated MLP, before the nonlinearity and the linear one. Width d_mlp.
-- `residual`: the block's output, the residual stream after the layer. Width d_model.
-- `attention`: the heads' outputs side by side, before the output projection. Width n_heads * d_head.
-"""
-
-SITES: tuple[Site, ...] = get_args(Site)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import CRITICAL
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from huggingface_hub import HfApi, snapshot_download
@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging
 
+from sparseprobe.choices import Precision
 from sparseprobe.errors import DataError, InputError, UnknownNameError, UnsupportedModelError
 from sparseprobe.made_up_tokenizer import is_made_up
 from sparseprobe.models.language_model import LanguageModel
@@ -28,7 +29,6 @@ from sparseprobe.models.shipped import shipped_models, shipped_path
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-DTypeName = Literal["float32", "float16", "bfloat16"]
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
     "float16": torch.float16,
@@ -43,7 +43,7 @@ def load_model(
     name_or_path: str | Path,
     *,
     device: str | torch.device | None = None,
-    dtype: DTypeName = "float32",
+    dtype: Precision = "float32",
     trust_remote_code: bool = False,
 ) -> LanguageModel:
     """Load a causal language model or an encoder and find its neurons.

@@ -49,7 +49,6 @@ from sparseprobe.neurons.on_text.followed_spans import measured_features
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.runs.spec import RunSpec
 from sparseprobe.selection import Prefiltered, selection_named
-from sparseprobe.selection.registry import PRESETS
 from collections.abc import Callable, Mapping
 
 ABLATION = "ablation"
@@ -147,21 +146,17 @@ def _refuse_another(folder: Path, spec: RunSpec) -> None:
 def _dataset(folder: Path, spec: RunSpec, tokenizer: Any) -> ProbingDataset:
     if folder.exists():
         return load_dataset(folder, tokenizer=tokenizer)
-    columns = {"text_column": spec.text_column, "label_column": spec.label_column}
-    options: dict[str, Any] = {name: column for name, column in columns.items() if column is not None}
-    if is_dataset(spec.dataset):
-        data = load_dataset(spec.dataset, tokenizer=tokenizer, **options)
-        built = data.settings.get("preset", spec.preset)
-        if spec.preset == "paper" and built != "paper":
-            raise InputError(
-                f"{spec.dataset} was built with the preset {built}, so its split is not the paper's: build it with "
-                "preset paper, or leave the preset of the run away"
-            )
-        return data
-    options |= {"tokenizer": tokenizer, "preset": spec.preset, "seed": spec.seed}
-    if not Path(spec.dataset).is_file():
-        return load_dataset(spec.dataset, **options)
-    return load_dataset("custom", source=spec.dataset, **options)
+    options = spec.dataset_options()
+    if not is_dataset(spec.dataset):
+        return load_dataset(spec.dataset, tokenizer=tokenizer, preset=spec.preset, seed=spec.seed, **options)
+    data = load_dataset(spec.dataset, tokenizer=tokenizer, **options)
+    built = data.settings.get("preset", spec.preset)
+    if spec.preset == "paper" and built != "paper":
+        raise InputError(
+            f"{spec.dataset} was built with the preset {built}, so its split is not the paper's: build it with "
+            "preset paper, or omit the preset of the run"
+        )
+    return data
 
 
 def _reading(spec: RunSpec, data: ProbingDataset) -> dict[str, Any]:
@@ -186,8 +181,6 @@ def _refuse_early(spec: RunSpec, asked: list[str], model: LanguageModel, data: P
         raise InputError(f"the ablation changes neurons of the site mlp, and the site asked for is {spec.site}")
     if ABLATION in asked:
         measured_features(data, _named_binary(spec, data))
-    if spec.preset not in PRESETS:
-        raise UnknownNameError("preset", spec.preset, PRESETS)
     prepare(model, data, **_reading(spec, data), batch_tokens=BATCH_TOKENS, padding="right")
     probing = [name for name in asked if name != ABLATION]
     widths = {layer: model.width(spec.site, layer) for layer in choose_layers(spec.layers, model.n_layers)}

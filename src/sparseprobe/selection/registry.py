@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from sparseprobe.choices import PRESETS
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.selection.contract import Selection
 
-PRESETS = ("default", "paper")
 _SELECTIONS: dict[str, dict[str, Selection]] = {}
 
 

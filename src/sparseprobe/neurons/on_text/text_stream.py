@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from sparseprobe.activations.aggregation import Spans
 from sparseprobe.activations.site_reader import read_site
+from sparseprobe.choices import Site
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.models import Batch, LanguageModel, Site, pad
+from sparseprobe.models import Batch, LanguageModel, pad
 from sparseprobe.models.forward_pass import pad_id_of
 from sparseprobe.progress import SILENT, Progress
 
