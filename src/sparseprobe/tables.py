@@ -366,3 +366,14 @@ def check_table(table: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFram
         if dtype != column.dtype:
             raise InputError(f"the column {column.name!r} has dtype {dtype}, its schema says {column.dtype}")
     return table
+
+
+def meaning_of(name: str) -> str:
+    """What a column of this name says, in whichever table it first stands; nothing for an unknown one.
+
+    >>> meaning_of("f1")
+    'Harmonic mean of precision and recall.'
+    """
+    schemas = (value for value in globals().values() if isinstance(value, tuple))
+    columns = (column for schema in schemas for column in schema if isinstance(column, Column))
+    return next((column.meaning for column in columns if column.name == name), "")

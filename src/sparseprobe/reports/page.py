@@ -1,0 +1,210 @@
+"""One self-contained HTML page for a run: what was asked, what was found, every table, and where it comes from.
+
+The page works from disk without a server and loads nothing: data is aggregated and stands as JSON in one script
+element; the libraries that draw it (Tabulator, Observable Plot, d3) are vendored with their licences. Text from data is
+escaped where it enters the page, and in the page only ever set as text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sparseprobe.artefacts import read_json, read_table, whole_file
+from sparseprobe.errors import DataError
+from sparseprobe.reports.findings import Cell, Finding, chosen_rows, findings
+from sparseprobe.tables import meaning_of
+
+DIGITS = 4
+"""Significant digits of a number in the page; the Parquet files have them all."""
+_ROUGH = 3
+"""Digits of what is only drawn."""
+NEURON_ROWS = 16_000
+"""Rows of single neurons that a page holds: the best of each feature and layer."""
+OTHER_ROWS = 4_000
+"""Rows of any other table that a page lists."""
+_LEFT_OUT = (
+    *("coef", "intercept", "seconds", "support", "index", "log_loss", "mcc", "balanced_accuracy", "pr_auc"),
+    *("n_train", "n_test", "mean_difference", "best_threshold_f1"),
+)
+_FIRST = (
+    *(
+        "feature",
+        "label",
+        "neuron",
+        "neurons",
+        "sign",
+        "selection",
+        "arm",
+        "layer",
+        "k",
+        "step",
+        "f1",
+        "f1_low",
+        "f1_high",
+    ),
+    *("r2", "r2_low", "r2_high", "change", "change_low", "change_high", "control_f1", "control_r2", "control_change"),
+)
+"""Columns that a reader looks for first, in this order."""
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write `report.html` into a run's folder, from its tables, and return its path.
+
+    Raises:
+        DataError: the folder has no tables.
+    """
+    run = Path(folder)
+    tables = {path.stem: read_table(path) for path in sorted((run / "tables").glob("*.parquet"))}
+    if not tables:
+        raise DataError(f"{run} has no tables to report: give the folder of a run, with tables/*.parquet in it")
+    provenance = read_json(run / "provenance.json") if (run / "provenance.json").is_file() else {}
+    cards = [read_json(path) for path in sorted((run / "cards").glob("*.json"))]
+    path = run / "report.html"
+    with whole_file(path) as partial:
+        partial.write_text(page(tables, provenance, cards=cards, title=run.name), encoding="utf-8")
+    return path
+
+
+def page(
+    tables: Mapping[str, pd.DataFrame],
+    provenance: Mapping[str, Any],
+    *,
+    cards: list[dict[str, Any]] | None = None,
+    title: str = "run",
+) -> str:
+    """The whole page as text."""
+    data = {
+        "title": title,
+        "provenance": provenance,
+        "findings": [_finding(one) for one in findings(tables)],
+        "tables": {name: listed(name, table) for name, table in tables.items()},
+        "over_k": over_k(tables.get("sweep")),
+        "cards": cards or [],
+    }
+    assets = files("sparseprobe.reports") / "assets"
+
+    def asset(name: str) -> str:
+        return (assets / name).read_text(encoding="utf-8")
+
+    return Template(asset("page.html")).substitute(
+        title=escape(title),
+        style=asset("vendor/tabulator.min.css") + asset("report.css"),
+        d3=asset("vendor/d3.min.js"),
+        plot=asset("vendor/plot.min.js"),
+        tabulator=asset("vendor/tabulator.min.js"),
+        report=asset("report.js"),
+        data=embedded(data),
+    )
+
+
+def embedded(data: object) -> str:
+    r"""JSON that can stand inside a script element: no character of it can end the element.
+
+    >>> print(embedded({"text": "</script>"}))
+    {"text":"\u003c/script\u003e"}
+    """
+    text = json.dumps(_plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def listed(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    """A table as the page lists it: columns that vary, rows that fit, and how many there are in all.
+
+    `row` is the position of each row in the whole table, to which findings refer.
+    """
+    numbered = table.reset_index(drop=True)
+    shown = _most_telling(name, numbered)
+    known = [column for column in _FIRST if column in shown]
+    columns = [column for column in (*known, *(shown.columns.difference(known, sort=False))) if column not in _LEFT_OUT]
+    same = [column for column in columns if len(numbered) > 1 and _one_value(numbered[column])]
+    varying = [column for column in columns if column not in same]
+    return {
+        "rows_in_all": len(table),
+        "row": shown.index.tolist(),
+        "columns": [
+            {"name": column, "meaning": meaning_of(str(column)), "values": _values(shown[column])} for column in varying
+        ],
+        "same": {column: _plain(numbered[column].iloc[0]) for column in same},
+    }
+
+
+def over_k(sweep: pd.DataFrame | None) -> dict[str, Any] | None:
+    """F1 with its interval and control for each feature, layer and k, as columns."""
+    if sweep is None:
+        return None
+    kept = sweep.groupby(["feature", "layer", "k"], sort=False)[["f1", "f1_low", "f1_high", "control_f1"]].mean()
+    columns = kept.reset_index().items()
+    return {str(column): _values(values, _ROUGH) for column, values in columns}
+
+
+def _most_telling(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """All rows of a small table; of a large one the best by the choosing score of each feature and layer."""
+    most = NEURON_ROWS if name == "neurons" else OTHER_ROWS
+    if len(table) <= most or not {"feature", "layer"} <= set(table.columns):
+        return table.head(most)
+    groups = table.groupby(["feature", "layer"], sort=False)
+    best = groups.head(max(1, most // groups.ngroups))
+    referred = chosen_rows(table, ["feature"]).index if "f1" in table else best.index
+    return table.loc[best.index.union(referred)]
+
+
+def _one_value(values: pd.Series) -> bool:
+    try:
+        return int(values.nunique(dropna=False)) == 1
+    except TypeError:
+        return False
+
+
+def _values(values: pd.Series, digits: int = DIGITS) -> dict[str, Any] | list[Any]:
+    """A column, its numbers rounded; words that recur as a list of words and places in it."""
+    if pd.api.types.is_float_dtype(values.dtype):
+        rounded = _rounded(values.to_numpy(np.float64), digits)
+        return [value if math.isfinite(value) else None for value in rounded.tolist()]
+    if not (values.dtype == object or isinstance(values.dtype, pd.StringDtype)):
+        return [_plain(value) for value in values.tolist()]
+    words = [" + ".join(map(str, value)) if isinstance(value, list | np.ndarray) else value for value in values]
+    codes, kinds = pd.factorize(pd.Series(words, dtype=object))
+    if len(kinds) * 2 < len(words):
+        return {"words": [str(kind) for kind in kinds], "places": codes.tolist()}
+    return [_plain(word) for word in words]
+
+
+def _rounded(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    """Numbers with so many significant digits, whole arrays at a time."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.floor(np.log10(np.abs(values)))
+        scale = 10.0 ** (digits - 1 - np.where(np.isfinite(size), size, 0))
+        return np.round(values * scale) / scale
+
+
+def _finding(finding: Finding) -> list[Any]:
+    return [asdict(part) if isinstance(part, Cell) else part for part in finding.parts]
+
+
+def _plain(value: Any) -> Any:
+    """As JSON knows it; numbers with few digits, what is not a number as null."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return None if not math.isfinite(value) else float(f"{value:.{DIGITS}g}")
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    return value if isinstance(value, str | int | bool) else str(value)
