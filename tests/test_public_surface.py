@@ -33,6 +33,7 @@ PROMISED = [
     "run",
     "single_neurons",
     "sweep",
+    "write_report",
 ]
 
 

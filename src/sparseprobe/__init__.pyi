@@ -6,6 +6,7 @@ from .models import LanguageModel, load_model
 from .neuron import Neuron
 from .neurons import ablate, describe_neuron
 from .probes import NeuronSelector, SparsePath, SparseProbe, SparseRegressor
+from .reports.page import write_report
 from .runs.run import Run, resume, run
 from .runs.spec import RunSpec
 from .solvers import OptimalSupport, optimal_path, optimal_support
@@ -36,4 +37,5 @@ __all__ = [
     "run",
     "single_neurons",
     "sweep",
+    "write_report",
 ]

@@ -55,16 +55,20 @@ def test_columns_sort_and_filter(opened):
     header.click()
     first = [float(text) for text in column(shown, "f1")]
     assert first == sorted(first)
-    shown.get_by_label("filter f1", exact=True).first.fill(f"> {neurons['f1'].median():.3f}")
-    shown.wait_for_timeout(500)
-    assert all(float(text) >= round(neurons["f1"].median(), 3) for text in column(shown, "f1"))
-    shown.get_by_label("filter f1", exact=True).first.fill("")
-    shown.wait_for_timeout(500)
+    bound = round(float(neurons["f1"].median()), 3)
+    field = shown.locator("#table-neurons").get_by_label("filter f1", exact=True)
+    field.press_sequentially(f"> {bound}")
+    shown.wait_for_function(
+        "bound => shownTables.neurons.table.getData('active').every(row => row.f1 > bound)", arg=bound
+    )
+    assert 0 < len(shown.evaluate("shownTables.neurons.table.getData('active')")) < len(neurons)
+    shown.evaluate("shownTables.neurons.table.clearHeaderFilter()")
 
 
 def test_a_card_opens_by_keyboard_and_its_text_is_text(opened):
     shown, _, neurons = opened
     name = neurons["neuron"].iloc[0]
+    shown.evaluate("shownTables.neurons.table.scrollToRow(0)")
     shown.locator("#table-neurons .tabulator-row").filter(has_text=name).first.focus()
     shown.keyboard.press("Enter")
     assert shown.locator("#card-title").inner_text() == f"Neuron {name}"

@@ -76,9 +76,7 @@ def test_text_from_data_cannot_leave_its_element(tables):
     hostile = {"neurons": tables["neurons"].assign(feature=HOSTILE), "odd": pd.DataFrame({HOSTILE: [HOSTILE, "b"]})}
     html = page(hostile, {"dataset": {"name": HOSTILE}}, title=HOSTILE)
     assert "alert(1)</script>" not in html
-    assert "onclick" not in re.sub(r'<script id="data".*?</script>', "", html, flags=re.DOTALL).replace("d3.min", "") or (
-        '<b onclick' not in html
-    )
+    assert "<b onclick" not in html
     assert data_of(html)["tables"]["odd"]["columns"][0]["values"][0] == HOSTILE
 
 

@@ -144,11 +144,16 @@ def _of_ablation(tables: Tables) -> Iterator[Finding]:
                 _cell("ablation", place, "change", row["change"], "{:+.4f}"),
                 " nats per token",
                 *_interval("ablation", place, row, "change", "{:+.4f}"),
-                "; without matched random neurons by ",
-                _cell("ablation", place, "control_change", row["control_change"], "{:+.4f}"),
+                *_random_neurons(place, row["control_change"]),
                 ".",
             )
         )
+
+
+def _random_neurons(row: int, change: float) -> list[str | Cell]:
+    if pd.isna(change):
+        return []
+    return ["; without matched random neurons by ", _cell("ablation", row, "control_change", change, "{:+.4f}")]
 
 
 def _of_regression(tables: Tables) -> Iterator[Finding]:
