@@ -19,7 +19,7 @@ from sparseprobe.errors import (
     UnknownNameError,
     UnsupportedModelError,
 )
-from sparseprobe.models import LanguageModel, pad, run_trunk
+from sparseprobe.models import LanguageModel, pad
 
 
 def hidden_states(model, tokens, layer):
@@ -79,9 +79,9 @@ def test_sequences_without_examples_and_equal_ones_are_not_run(tiny_model, make_
     ids = [[9, 8, 7, 6], [9, 8, 7, 6], [5, 6], [9, 8, 7, 6, 5]]
     data = make_dataset(ids, [(0, 1, 2), (1, 2, 3), (1, 3, 4), (3, 0, 1)])
     shapes = []
+    run = LanguageModel.run
     monkeypatch.setattr(
-        "sparseprobe.activations.site_reader.run_trunk",
-        lambda model, batch: (shapes.append(batch.mask.sum(1).tolist()), run_trunk(model, batch)),
+        LanguageModel, "run", lambda model, batch: (shapes.append(batch.mask.sum(1).tolist()), run(model, batch))
     )
     causal = extract(tiny_model("gpt_neox"), data, dtype="float32")
     # sequence 0 ends after its label, 1 is run whole, 2 holds nothing, 3 ends after its first token
@@ -208,7 +208,7 @@ def test_device_out_of_memory(tiny_model, token_data, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr("sparseprobe.activations.site_reader.run_trunk", full)
+    monkeypatch.setattr(LanguageModel, "run", full)
     with pytest.raises(ResourceError, match=r"on a batch of .* tokens: lower batch_tokens, or set memory \(--memory"):
         extract(tiny_model("gpt2"), token_data)
 
@@ -244,7 +244,7 @@ def test_padding_is_never_seen(tiny_model):
         seen = []
         handle = model.module.model.layers[2].register_forward_hook(lambda *given, seen=seen: seen.append(given[-1]))
         for pad_id in (0, 33):
-            run_trunk(model, pad(sequences, side=side, pad_id=pad_id))
+            model.run(pad(sequences, side=side, pad_id=pad_id))
         handle.remove()
         real = pad(sequences, side=side).mask.bool()
         torch.testing.assert_close(seen[0][real], seen[1][real], rtol=0, atol=1e-6)
@@ -279,7 +279,7 @@ def test_left_padding_is_refused_where_it_changes_activations(name, token_data):
         for weight in module.parameters():  # biases too, which are zero at first and then hide what padding does
             weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
     model = LanguageModel.from_module(module, name=name)
-    with pytest.raises(InputError, match=f"{name} gives other activations in layer 0 .* leave it at 'right'"):
+    with pytest.raises(InputError, match=f"{name} gives other activations when .* leave it at 'right'"):
         extract(model, token_data, padding="left")
     assert extract(model, token_data).n_examples == token_data.n_examples
 

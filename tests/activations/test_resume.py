@@ -11,7 +11,7 @@ from transformers import GPTNeoXForCausalLM
 
 from sparseprobe.activations import Activations, budget, extract, store
 from sparseprobe.errors import StorageError
-from sparseprobe.models import LanguageModel, run_trunk
+from sparseprobe.models import LanguageModel
 
 SETTINGS = {"aggregate": "mean", "batch_tokens": 40}
 
@@ -34,14 +34,14 @@ def whole(tiny_model, span_data, tmp_path, small_blocks):
 
 def stop_after(monkeypatch, n_batches):
     """The model fails after some batches, as if the power went."""
-    left = iter(range(n_batches))
+    left, whole_run = iter(range(n_batches)), LanguageModel.run
 
     def run(model, batch):
         if next(left, None) is None:
             raise KeyboardInterrupt
-        run_trunk(model, batch)
+        whole_run(model, batch)
 
-    monkeypatch.setattr("sparseprobe.activations.site_reader.run_trunk", run)
+    monkeypatch.setattr(LanguageModel, "run", run)
 
 
 @pytest.mark.parametrize("n_batches", [0, 1, 7, 12])
@@ -60,13 +60,13 @@ def test_stopped_and_begun_again(n_batches, whole, tiny_model, span_data, tmp_pa
 def test_finished_parts_are_not_run_again(whole, tiny_model, span_data, tmp_path, monkeypatch):
     folder = tmp_path / "stopped"
     model = tiny_model("gpt_neox")
-    counted = []
+    counted, run = [], LanguageModel.run
 
     def counting(model, batch):
         counted.append(batch.tokens.numel())
-        run_trunk(model, batch)
+        run(model, batch)
 
-    monkeypatch.setattr("sparseprobe.activations.site_reader.run_trunk", counting)
+    monkeypatch.setattr(LanguageModel, "run", counting)
     extract(model, span_data, out=tmp_path / "again", **SETTINGS)
     n_whole = len(counted)
     with monkeypatch.context() as patch:
@@ -162,19 +162,19 @@ def test_what_was_lost_is_made_again(lost, whole, tiny_model, span_data, tmp_pat
 KILLED = """
 import os, signal
 from transformers import GPTNeoXForCausalLM
-from sparseprobe.activations import budget, extract, site_reader
+from sparseprobe.activations import budget, extract
 from sparseprobe.datasets.probing_dataset import ProbingDataset
-from sparseprobe.models import LanguageModel, run_trunk
+from sparseprobe.models import LanguageModel
 
-left = iter(range(7))
+left, whole_run = iter(range(7)), LanguageModel.run
 
 def run(model, batch):
     if next(left, None) is None:
         os.kill(os.getpid(), signal.SIGKILL)
-    run_trunk(model, batch)
+    whole_run(model, batch)
 
 budget.BLOCK_ROWS = 16
-site_reader.run_trunk = run
+LanguageModel.run = run
 module = GPTNeoXForCausalLM.from_pretrained({model!r}, attn_implementation="eager")
 model = LanguageModel.from_module(module, name="gpt_neox")
 extract(model, ProbingDataset.load({data!r}), out={out!r}, aggregate="mean", batch_tokens=40)

@@ -21,7 +21,6 @@ from sparseprobe.activations.activations import Activations
 from sparseprobe.activations.budget import BATCH_TOKENS, fit_to_memory, require_disk, require_memory
 from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.layer_choice import LayerChoice, choose_layers
-from sparseprobe.activations.left_padding import require_left_padding
 from sparseprobe.activations.precision import STORED, require_finite
 from sparseprobe.activations.reading_plan import ReadingPlan
 from sparseprobe.activations.site_reader import read_site
@@ -30,7 +29,7 @@ from sparseprobe.choices import AGGREGATIONS, PRECISIONS, SITES, Aggregation, Pr
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.models import LanguageModel
-from sparseprobe.models.forward_pass import Side, pad_id_of
+from sparseprobe.models.forward_pass import Side
 from sparseprobe.progress import SILENT, Progress, Step
 
 SIDES = ("right", "left")
@@ -59,7 +58,8 @@ def extract(
       everything stays in memory.
     - `batch_tokens`: padded tokens in a batch; `memory`: a bound such as "4GB" on what the process holds. A run that
       goes on takes them too if they make its batches smaller, never larger.
-    - `padding`: "right", which every model takes, or "left", which is tried on a few tokens first.
+    - `padding`: "right", or "left" for models that it changes nothing for (`LanguageModel.padding`). A model that reads
+      padding on the right gets texts of one length in a batch, so it is never padded.
 
     Raises `InputError` for settings that cannot be used and for values that `dtype` cannot hold,
     `TokenizerMismatchError` if the dataset was made with another tokenizer, `ResourceError` if memory or disk are too
@@ -109,8 +109,11 @@ def prepare(
     chosen = choose_layers(layers, model.n_layers)
     widths = [model.width(site, layer) for layer in chosen]
     _require_fit(model, data, aggregate)
-    if padding == "left":
-        require_left_padding(model)
+    if padding == "left" and "left" not in model.padding:
+        raise InputError(
+            f"{model.name} gives other activations when a text is padded on the left, so padding='left' cannot be used "
+            "with it: leave it at 'right'"
+        )
     lengths = np.diff(data.sequences.offsets)[np.unique(data.examples["sequence"].to_numpy())]
     rows_per_block, batch_tokens = fit_to_memory(
         model,
@@ -120,8 +123,16 @@ def prepare(
         batch_tokens=batch_tokens,
         memory=memory,
     )
-    causal = model.kind == "causal"
-    plan = ReadingPlan(data, rows_per_block, batch_tokens, causal=causal, padding=padding, pad_id=pad_id_of(model))
+    hidden = padding in model.padding
+    plan = ReadingPlan(
+        data,
+        rows_per_block,
+        batch_tokens,
+        causal=model.kind == "causal",
+        padding=padding,
+        pad_id=model.pad_id,
+        one_length=not hidden,
+    )
     settings = {
         "model": model.name,
         "model_fingerprint": model.fingerprint,
@@ -138,7 +149,7 @@ def prepare(
         "tokenizer_fingerprint": data.tokenizer.fingerprint,
         "bos": data.tokenizer.bos,
         "bos_id": data.tokenizer.bos_id,
-        "padding": padding,
+        "padding": padding if hidden else "none",
         "positions": model.numbering,
     }
     return plan, settings

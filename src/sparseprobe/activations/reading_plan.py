@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sparseprobe.activations.aggregation import Spans
 from sparseprobe.datasets.probing_dataset import ProbingDataset
-from sparseprobe.models.forward_pass import Batch, Side, pad
+from sparseprobe.models.forward_pass import Batch, Side, pad, rows_by_length
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,8 @@ class ReadingPlan:
     """In a causal model nothing after a sequence's last labelled token matters, so it is not run."""
     padding: Side = "right"
     pad_id: int = 0
+    one_length: bool = False
+    """Whether batches hold sequences of one length only, as for models that cannot hide padding."""
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
@@ -73,12 +75,10 @@ class ReadingPlan:
 
     def readings(self, block: int) -> Iterator[Reading]:
         """The batches of a block, longest sequences first."""
-        runs = sorted(self._runs(block), key=lambda run: -len(run[0]))
-        begin = 0
-        while begin < len(runs):
-            fitting = max(1, self.batch_tokens // max(1, len(runs[begin][0])))
-            yield self._reading(runs[begin : begin + fitting], block)
-            begin += fitting
+        runs = self._runs(block)
+        lengths = [len(tokens) for tokens, _ in runs]
+        for chosen in rows_by_length(lengths, self.batch_tokens, one_length=self.one_length):
+            yield self._reading([runs[run] for run in chosen], block)
 
     def _runs(self, block: int) -> list[tuple[NDArray[np.int32], list[int]]]:
         """Different token sequences of a block, each with the rows of the block that it serves."""

@@ -21,7 +21,7 @@ from sparseprobe.activations.precision import STORED
 from sparseprobe.choices import Aggregation, Precision, Site
 from sparseprobe.errors import ResourceError
 from sparseprobe.models import LanguageModel, Layer
-from sparseprobe.models.forward_pass import Batch, StopForward, run_trunk, tensor_of
+from sparseprobe.models.forward_pass import Batch, StopForward, tensor_of
 
 _TORCH = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
@@ -58,7 +58,7 @@ def read_site(
         for index in layers:
             layer = model.layers[index]
             handles.append(hook_place(model, index, site, taker(layer, place_of(layer, site)[2])))
-        run_trunk(model, batch)
+        model.run(batch)
     except torch.OutOfMemoryError as error:
         raise ResourceError(
             f"the device ran out of memory on a batch of {n_sequences} x {width} tokens: lower batch_tokens, or set "

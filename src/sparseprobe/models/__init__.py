@@ -1,7 +1,7 @@
 """Language models, and where each architecture keeps its neurons and their weights."""
 
 from sparseprobe.choices import SITES, Site
-from sparseprobe.models.forward_pass import Batch, pad, run_trunk
+from sparseprobe.models.forward_pass import Batch, pad
 from sparseprobe.models.language_model import LanguageModel
 from sparseprobe.models.layer import Layer
 from sparseprobe.models.loading import checkpoint_folder, load_model
@@ -18,7 +18,6 @@ __all__ = [
     "checkpoint_folder",
     "load_model",
     "pad",
-    "run_trunk",
     "shipped_models",
     "shipped_origin",
     "shipped_path",

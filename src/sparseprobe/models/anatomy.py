@@ -108,10 +108,12 @@ def find_layer(block: nn.Module, call: BlockCall) -> Layer:
     raise UnsupportedModelError(_no_mlp(block, reason))
 
 
-def attends_forward(block: nn.Module, call: BlockCall) -> bool:
-    """Whether an earlier position can see a later one, as in an encoder: a changed last token changes the others."""
-    outputs = [_output(block, call, hidden) for hidden in (call.hidden, _change(call.hidden, -1))]
-    return not torch.equal(outputs[0][:, :-1], outputs[1][:, :-1])
+def mixes_positions(block: nn.Module, call: BlockCall) -> bool:
+    """Whether a position of the block's output depends on another position of its input."""
+    plain = _output(block, call, call.hidden)
+    later = _output(block, call, _change(call.hidden, 0))[:, 1:]
+    earlier = _output(block, call, _change(call.hidden, -1))[:, :-1]
+    return not (torch.equal(plain[:, 1:], later) and torch.equal(plain[:, :-1], earlier))
 
 
 def projection_widths(module: nn.Module) -> tuple[int, int] | None:
@@ -270,16 +272,12 @@ def _neurons(block: nn.Module, call: BlockCall, layer: Layer, factor: float) -> 
 
 
 def _refuse_experts(block: nn.Module, in_attention: Callable[[str], bool]) -> None:
-    """Experts are one stacked weight of three dimensions, or a list of like modules, outside attention.
+    """Experts are one stacked weight of three dimensions outside attention.
 
     A stack of one is no experts (RWKV's weights between a token and the one before), and nothing that we can read.
     """
     stacked = [weight for name, weight in block.named_parameters() if weight.ndim > 2 and not in_attention(name)]
-    listed = any(
-        isinstance(module, nn.ModuleList) and len(module) > 1 and not in_attention(name)
-        for name, module in block.named_modules()
-    )
-    if listed or any(len(weight) > 1 for weight in stacked):
+    if any(len(weight) > 1 for weight in stacked):
         raise UnsupportedModelError(
             f"{type(block).__name__} is a mixture of experts, which is not supported yet: use a model with "
             "one MLP a layer"

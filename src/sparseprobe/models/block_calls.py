@@ -1,7 +1,8 @@
 """See how a model calls its blocks: one forward pass over five tokens, up to the last block that differs in build.
 
-This gives `anatomy` something to run each kind of block on, and answers three questions about the whole model by
-behaviour: which list of modules are its blocks, which norm comes after them, and how it numbers positions.
+This gives `anatomy` something to run each kind of block on, and answers two questions about the whole model by
+behaviour: which list of modules are its blocks, and which norm comes after them. What the whole trunk does with
+positions and padding is seen in `trunk_behaviour`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from sparseprobe.errors import UnsupportedModelError
-from sparseprobe.models.anatomy import N_POSITIONS, BlockCall, attends_forward, find_layer
-from sparseprobe.models.forward_pass import Batch, Numbering, StopForward, call_trunk, pad, tensor_of
+from sparseprobe.models.anatomy import N_POSITIONS, BlockCall, find_layer, mixes_positions
+from sparseprobe.models.forward_pass import Batch, StopForward, call_trunk, pad
 from sparseprobe.models.layer import Layer
+from sparseprobe.models.trunk_behaviour import TrunkBehaviour, observe_trunk, probe_tokens
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,8 @@ class TrunkAnatomy:
     """One record a block."""
     final_norm: str | None
     """The normalisation after the last block, None if there is none (encoders with norms inside the block)."""
-    causal: bool
-    """Whether a token only sees those before it."""
-    numbering: Numbering
-    """`explicit`: positions 0, 1, 2, ... may be handed in; `own`: the model takes none, or counts otherwise."""
+    behaviour: TrunkBehaviour
+    """How it numbers positions, and what tokens and padding do to each other."""
 
 
 def examine_trunk(trunk: nn.Module, device: torch.device) -> TrunkAnatomy:
@@ -45,16 +45,26 @@ def examine_trunk(trunk: nn.Module, device: torch.device) -> TrunkAnatomy:
     builds = [_build(block) for block in blocks]
     for index, build in enumerate(builds):
         first_of_build.setdefault(build, index)
-    batch = _tiny_batch(trunk)
-    calls, early = _watch_blocks(trunk, blocks, batch, device, "own", stop_at=max(first_of_build.values()))
+    batch = pad([np.array(probe_tokens(trunk, N_POSITIONS), np.int32)])
+    calls, early = _watch_blocks(trunk, blocks, batch, device, stop_at=max(first_of_build.values()))
     kinds = {build: find_layer(blocks[index], calls[index]) for build, index in first_of_build.items()}
+    behaviour = observe_trunk(trunk, blocks, device)
+    if behaviour.mixes and not any(mixes_positions(blocks[index], calls[index]) for index in first_of_build.values()):
+        raise UnsupportedModelError(
+            f"{type(trunk).__name__} attends outside {blocks_name}, the list of its MLPs, so it has no blocks of "
+            "attention and MLP to read"
+        )
+    if [_build(block) for block in blocks] != builds:
+        raise UnsupportedModelError(
+            f"{type(trunk).__name__} exchanges its attention when it is given a short text, so a text is read "
+            "otherwise alone than beside longer ones: load it with full attention (attention_type='original_full')"
+        )
     return TrunkAnatomy(
         layers=tuple(
             replace(kinds[build].under(f"{blocks_name}.{index}"), index=index) for index, build in enumerate(builds)
         ),
         final_norm=_final_norm(trunk, blocks_name, calls[0].hidden.shape[-1], early),
-        causal=not attends_forward(blocks[0], calls[0]),
-        numbering=_numbering(trunk, blocks, batch, device),
+        behaviour=behaviour,
     )
 
 
@@ -76,16 +86,8 @@ def _build(block: nn.Module) -> tuple[object, ...]:
     return modules, tuple((name, weight.shape) for name, weight in block.named_parameters())
 
 
-def _tiny_batch(trunk: nn.Module) -> Batch:
-    """Five different tokens, none of them the padding."""
-    padding = getattr(trunk.config, "pad_token_id", None)
-    size = int(getattr(trunk.config, "vocab_size", 0) or 2 * N_POSITIONS)
-    tokens = [token for token in range(min(size, 2 * N_POSITIONS)) if token != padding]
-    return pad([np.resize(np.array(tokens, np.int32), N_POSITIONS)])
-
-
 def _watch_blocks(
-    trunk: nn.Module, blocks: list[nn.Module], batch: Batch, device: torch.device, numbering: Numbering, *, stop_at: int
+    trunk: nn.Module, blocks: list[nn.Module], batch: Batch, device: torch.device, *, stop_at: int
 ) -> tuple[dict[int, BlockCall], set[str]]:
     """How each block up to `stop_at` is called, and which modules outside the blocks ran before them."""
     calls: dict[int, BlockCall] = {}
@@ -115,7 +117,7 @@ def _watch_blocks(
         ]
         handles += [module.register_forward_pre_hook(watch_outside(name)) for name, module in trunk.named_modules()]
         handles.append(blocks[stop_at].register_forward_hook(stop))
-        call_trunk(trunk, batch, device=device, numbering=numbering)
+        call_trunk(trunk, batch, device=device, numbering="own")
     finally:
         for handle in handles:
             handle.remove()
@@ -151,22 +153,3 @@ def _final_norm(trunk: nn.Module, blocks_name: str, d_model: int, early: set[str
         if not list(module.children()) and is_norm(module)
     ]
     return names[0] if len(names) == 1 else None
-
-
-def _numbering(trunk: nn.Module, blocks: list[nn.Module], batch: Batch, device: torch.device) -> Numbering:
-    """Whether positions 0, 1, 2, ... may be handed in: the first block must then give what it gives without them."""
-    outputs: list[Tensor] = []
-
-    def keep(_: nn.Module, __: tuple[Any, ...], output: Any) -> None:
-        outputs.append(tensor_of(output).clone())
-        raise StopForward
-
-    handle = blocks[0].register_forward_hook(keep)
-    try:
-        call_trunk(trunk, batch, device=device, numbering="own")
-        call_trunk(trunk, batch, device=device, numbering="explicit")
-    except TypeError:  # the trunk takes no position ids
-        return "own"
-    finally:
-        handle.remove()
-    return "explicit" if torch.equal(outputs[0], outputs[1]) else "own"

@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from sparseprobe.models.language_model import LanguageModel
 
 Side = Literal["left", "right"]
 Numbering = Literal["explicit", "own"]
@@ -63,19 +60,36 @@ def pad(sequences: Sequence[NDArray[np.int32]], *, side: Side = "right", pad_id:
     return Batch(torch.from_numpy(tokens), torch.from_numpy(mask), first)
 
 
-def pad_id_of(model: LanguageModel) -> int:
+def rows_by_length(lengths: ArrayLike, batch_tokens: int, *, one_length: bool = False) -> Iterator[NDArray[np.int64]]:
+    """Row numbers of one batch after another: longest first, at most `batch_tokens` padded tokens in each.
+
+    With `one_length` no batch needs padding. Rows of length 0 are omitted, and a row longer than `batch_tokens` has a
+    batch of its own.
+
+    >>> [rows.tolist() for rows in rows_by_length([2, 3, 3, 0], 6)]
+    [[1, 2], [0]]
+    """
+    sizes = np.asarray(lengths)
+    order = np.argsort(-sizes, kind="stable")
+    order = order[sizes[order] > 0]
+    begin = 0
+    while begin < len(order):
+        longest = sizes[order[begin]]
+        end = begin + max(1, batch_tokens // int(longest))
+        if one_length:
+            end = min(end, begin + int(np.searchsorted(-sizes[order[begin:]], -longest, side="right")))
+        yield order[begin:end]
+        begin = end
+
+
+def pad_id_of(trunk: nn.Module) -> int:
     """The id that padded places are filled with: the config's, or 0 where that is none of the embedding's rows."""
-    pad_id = getattr(model.module.config, "pad_token_id", None)
-    return pad_id if isinstance(pad_id, int) and 0 <= pad_id < model.embedding.num_embeddings else 0
-
-
-def run_trunk(model: LanguageModel, batch: Batch) -> None:
-    """Run the blocks of `model` over `batch` without its output head, until the end or until a hook stops it."""
-    call_trunk(model.trunk, batch, device=model.device, numbering=model.numbering)
+    pad_id = getattr(trunk.config, "pad_token_id", None)
+    return pad_id if isinstance(pad_id, int) and 0 <= pad_id < trunk.get_input_embeddings().num_embeddings else 0  # type: ignore[operator]
 
 
 def call_trunk(trunk: nn.Module, batch: Batch, *, device: torch.device, numbering: Numbering) -> None:
-    """`run_trunk` for a trunk of which nothing else is known yet."""
+    """Run a trunk over `batch` without an output head, until the end or until a hook stops it."""
     arguments: dict[str, Any] = {"input_ids": batch.tokens.to(device), "attention_mask": batch.mask.to(device)}
     if numbering == "explicit":
         arguments["position_ids"] = batch.positions.to(device)

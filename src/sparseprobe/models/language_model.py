@@ -6,6 +6,9 @@ Hooks are set while something is read and taken away after it.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
@@ -14,10 +17,10 @@ import torch
 from torch import nn
 
 from sparseprobe.choices import SITES, Site
-from sparseprobe.errors import InputError, UnsupportedModelError
+from sparseprobe.errors import InputError, SparseProbeError, UnsupportedModelError
 from sparseprobe.models.block_calls import examine_trunk
 from sparseprobe.models.fingerprint import model_fingerprint
-from sparseprobe.models.forward_pass import Numbering
+from sparseprobe.models.forward_pass import Batch, Numbering, Side, call_trunk, pad_id_of
 from sparseprobe.models.layer import Layer
 from sparseprobe.models.neuron_weights import NeuronWeights, read_neuron_weights
 
@@ -46,7 +49,9 @@ class LanguageModel:
     final_norm_name: str | None
     """Module name of the normalisation after the last layer."""
     numbering: Numbering
-    """Whether position ids are handed to the model (`explicit`) or left to it (`own`), see `block_calls`."""
+    """Whether position ids are handed to the model (`explicit`) or left to it (`own`), see `trunk_behaviour`."""
+    padding: tuple[Side, ...]
+    """The sides on which padding changes nothing; where there is none, a batch holds texts of one length."""
 
     @classmethod
     def from_module(
@@ -63,22 +68,24 @@ class LanguageModel:
         (2, 8, 32, 'gpt_neox.layers.1.mlp.dense_4h_to_h')
         """
         name = name or str(getattr(module.config, "_name_or_path", "")) or type(module).__name__
-        if getattr(module.config, "is_encoder_decoder", False):
+        module.train(mode=False)
+        trunk = module.base_model
+        if "decoder_input_ids" in inspect.signature(trunk.forward).parameters:
             raise UnsupportedModelError(
                 f"{name} is an encoder-decoder, which is not supported: use a decoder or an encoder"
             )
-        module.train(mode=False)
-        trunk = module.base_model
         prefix = next(path for path, part in module.named_modules() if part is trunk)
-        anatomy = examine_trunk(trunk, _device(module))
+        with _foreign_code(name):
+            anatomy = examine_trunk(trunk, _device(module))
         return cls(
             name=name,
             module=module,
             tokenizer=tokenizer,
-            kind="causal" if anatomy.causal else "encoder",
+            kind="causal" if anatomy.behaviour.causal else "encoder",
             layers=tuple(layer.under(prefix) for layer in anatomy.layers),
             final_norm_name=anatomy.final_norm and ".".join(filter(None, (prefix, anatomy.final_norm))),
-            numbering=anatomy.numbering,
+            numbering=anatomy.behaviour.numbering,
+            padding=anatomy.behaviour.padding,
         )
 
     def __repr__(self) -> str:
@@ -151,6 +158,17 @@ class LanguageModel:
             )
         return {"residual": record.d_model, "attention": record.d_attention}.get(site, record.d_mlp)
 
+    # ------------------------------------------------------------ running
+
+    @property
+    def pad_id(self) -> int:
+        """The token id that padded places of a batch are filled with."""
+        return pad_id_of(self.trunk)
+
+    def run(self, batch: Batch) -> None:
+        """Run the blocks over `batch` without the output head, until the end or until a hook stops it."""
+        call_trunk(self.trunk, batch, device=self.device, numbering=self.numbering)
+
     # ------------------------------------------------------------ weights
 
     @property
@@ -198,6 +216,20 @@ def _has(layer: Layer, site: Site) -> bool:
     if site in ("mlp_gate", "mlp_up"):
         return layer.gated
     return layer.attention_out is not None if site == "attention" else site in SITES
+
+
+@contextmanager
+def _foreign_code(name: str) -> Iterator[None]:
+    """Say in one sentence what a model's own code raised when it was run on a few tokens."""
+    try:
+        yield
+    except (SparseProbeError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise UnsupportedModelError(
+            f"{name} cannot be read: it does not run block by block on token ids alone ({type(error).__name__}: {said})"
+        ) from error
 
 
 def _device(module: PreTrainedModel) -> torch.device:

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForTextEncoding, AutoTokenizer
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES,
+)
 from transformers.utils import logging
 
 from sparseprobe.choices import Precision
@@ -145,11 +148,11 @@ def _config(name: str, source: str, options: dict[str, Any]) -> PretrainedConfig
 
 def _weights(name: str, source: str, config: PretrainedConfig, options: dict[str, Any]) -> PreTrainedModel:
     """The model with all its weights; weights that the checkpoint lacks are an error, not a random draw."""
-    if config.is_encoder_decoder:
+    family = _family(config)
+    if config.is_encoder_decoder and family is AutoModel:
         raise UnsupportedModelError(
             f"{name} is an encoder-decoder, which is not supported: use a decoder or an encoder"
         )
-    family: Any = AutoModelForCausalLM if _is_causal(config) else AutoModel
     module: PreTrainedModel
     try:
         module, report = family.from_pretrained(
@@ -170,16 +173,25 @@ def _weights(name: str, source: str, config: PretrainedConfig, options: dict[str
     return module
 
 
+def _family(config: PretrainedConfig) -> Any:
+    """The auto class that loads a checkpoint: the text encoder of an encoder-decoder, a causal model, or the trunk."""
+    if MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES.get(config.model_type) in (config.architectures or ()):
+        return AutoModelForTextEncoding
+    return AutoModelForCausalLM if _is_causal(config) else AutoModel
+
+
 def _is_causal(config: PretrainedConfig) -> bool:
     """By the class the checkpoint was saved from; without one, by whether its family is of the GPT kind."""
+    own = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type, "")
+    if not own:
+        return False
     for architecture in config.architectures or ():
         if architecture.endswith(("ForCausalLM", "LMHeadModel")):
             return True
         if architecture.endswith(("ForMaskedLM", "ForPreTraining")):
             return False
-    own = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type, "")
     encoder_too = "is_decoder" in config.to_dict() or hasattr(config, "is_decoder")
-    return bool(own) and (not encoder_too or bool(config.is_decoder))
+    return not encoder_too or bool(config.is_decoder)
 
 
 def _tokenizer(source: str, options: dict[str, Any]) -> PreTrainedTokenizerBase | None:

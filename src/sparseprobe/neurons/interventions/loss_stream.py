@@ -19,7 +19,6 @@ from torch import Tensor
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.models import LanguageModel
-from sparseprobe.models.forward_pass import pad_id_of
 from sparseprobe.neurons.interventions.edits import edits, resampling_draws
 from sparseprobe.neurons.interventions.reference_text import Reference, read_reference
 from sparseprobe.neurons.interventions.replacement import Fixed, Scaled, Value, parse_value
@@ -95,7 +94,7 @@ def stream_losses(
     starts = [chosen[0].layer for chosen in sets]
     read = logits_of(model)
     with (progress or SILENT).task("losses", total=data.n_tokens, unit="tokens") as step:
-        for rows, batch in text_batches(data.sequences, batch_tokens, pad_id=pad_id_of(model)):
+        for rows, batch in text_batches(model, data.sequences, batch_tokens):
             follows = torch.roll(batch.tokens, -1, dims=1)
             counted = batch.mask.bool() & torch.roll(batch.mask, -1, dims=1).bool() & ~torch.isin(follows, special)
             counted[:, -1] = False
@@ -204,7 +203,7 @@ def changed_logits(
             raise InputError(f"position ({sequence}, {token}) is not in {data.name}: give pairs (sequence, token)")
     found = np.zeros((1 + len(sets), len(wanted), model.embedding.num_embeddings))
     chosen_rows = np.unique(wanted[:, 0])
-    for rows, batch in text_batches(data.sequences.take(chosen_rows), BATCH_TOKENS, pad_id=pad_id_of(model)):
+    for rows, batch in text_batches(model, data.sequences.take(chosen_rows), BATCH_TOKENS):
         at = {int(chosen_rows[row]): place for place, row in enumerate(rows)}
         here = np.flatnonzero(np.isin(wanted[:, 0], list(at)))
         places = ([at[int(sequence)] for sequence in wanted[here, 0]], wanted[here, 1])

@@ -21,7 +21,7 @@ from sparseprobe.datasets import ProbingDataset
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.models import Batch, LanguageModel, pad
-from sparseprobe.models.forward_pass import pad_id_of
+from sparseprobe.models.forward_pass import rows_by_length
 from sparseprobe.progress import SILENT, Progress
 
 BATCH_TOKENS = 4096
@@ -49,7 +49,7 @@ def stream_text(
     require_fit(model, data)
     special = np.array(data.tokenizer.special_ids, np.int64)
     with (progress or SILENT).task("neurons", total=data.n_tokens, unit="tokens") as step:
-        for chosen, batch in text_batches(data.sequences, batch_tokens, pad_id=pad_id_of(model)):
+        for chosen, batch in text_batches(model, data.sequences, batch_tokens):
             row, column = (places.numpy() for places in batch.mask.nonzero(as_tuple=True))
             places = data.sequences.offsets[chosen[row]] + column
             kept = ~np.isin(data.sequences.tokens[places], special)
@@ -62,19 +62,14 @@ def stream_text(
 
 
 def text_batches(
-    sequences: Sequences, batch_tokens: int, *, pad_id: int = 0
+    model: LanguageModel, sequences: Sequences, batch_tokens: int
 ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-    """Row numbers (n_sequences,) and the batch of them, longest first; empty sequences are left out."""
+    """Row numbers (n_sequences,) and the batch of them, longest first; empty sequences are omitted."""
     if batch_tokens < 1:
         raise InputError(f"batch_tokens={batch_tokens} is too small: a batch has at least one token")
-    order = np.argsort(-sequences.lengths, kind="stable")
-    order = order[sequences.lengths[order] > 0]
-    begin = 0
-    while begin < len(order):
-        fitting = max(1, batch_tokens // int(sequences.lengths[order[begin]]))
-        chosen = order[begin : begin + fitting]
-        yield chosen, pad([sequences[int(row)] for row in chosen], pad_id=pad_id)
-        begin += fitting
+    one_length = "right" not in model.padding
+    for chosen in rows_by_length(sequences.lengths, batch_tokens, one_length=one_length):
+        yield chosen, pad([sequences[int(row)] for row in chosen], pad_id=model.pad_id)
 
 
 def require_fit(model: LanguageModel, data: ProbingDataset) -> None:
