@@ -93,6 +93,18 @@ def _content_hash(table: pa.Table) -> str:
     return content.hexdigest()
 
 
+def parse_json(text: str | bytes) -> Any:
+    """What a JSON text says; ValueError where it is not JSON, or nested beyond any sense.
+
+    >>> parse_json('{"k": [1, 2]}')
+    {'k': [1, 2]}
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("lists and records are nested too deeply") from None
+
+
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write a JSON record, whole or not at all."""
     with whole_file(path) as partial:
@@ -106,18 +118,44 @@ def read_json(path: Path) -> dict[str, Any]:
         DataError: the file cannot be read, is not JSON, or is not a record.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        value = parse_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} is not JSON or is damaged: delete it and run the command that writes it") from error
     if not isinstance(value, dict):
         raise DataError(f"{path} must hold a record, not {type(value).__name__}: delete it and run the command again")
     return value
 
 
+class _WithoutAliases(yaml.SafeDumper):
+    """Writes what stands in two places twice, so that no file of ours needs an alias."""
+
+    def ignore_aliases(self, _: Any) -> bool:
+        return True
+
+
 def write_yaml(path: Path, value: dict[str, Any]) -> None:
     """Write a YAML record, whole or not at all, its keys in the order in which they are given."""
     with whole_file(path) as partial:
-        partial.write_text(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        text = yaml.dump(value, Dumper=_WithoutAliases, sort_keys=False, allow_unicode=True)
+        partial.write_text(text, encoding="utf-8")
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """What a YAML text says; DataError, naming `where`, for what is not YAML and for what settings never are.
+
+    >>> parse_yaml("k: [1, 2]", "a setting")
+    {'k': [1, 2]}
+    """
+    if text.count("[") + text.count("{") > MOST_BRACKETS:  # the parser needs the square of their number
+        raise DataError(f"{where} is not a file of settings: it has more than {MOST_BRACKETS} brackets")
+    try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):  # a few of them can stand for billions
+            raise DataError(f"{where} has an alias (*name), which settings do not take: write the value itself")
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -127,20 +165,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         DataError: no such file, not YAML, or not a mapping of names to values.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        if text.count("[") + text.count("{") > MOST_BRACKETS:  # the parser needs the square of their number
-            raise DataError(f"{path} is not a file of settings: it has more than {MOST_BRACKETS} brackets")
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):  # a few of them can stand for billions
-            raise DataError(f"{path} has an alias (*name), which settings do not take: write the value itself")
-        value = yaml.safe_load(text)
+        value = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError as error:
         raise DataError(f"no file {path}: give a YAML file of settings") from error
     except IsADirectoryError as error:
         raise DataError(f"{path} is a folder: give a YAML file of settings, or resume the run that is there") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not YAML: {error}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if not isinstance(value, dict):

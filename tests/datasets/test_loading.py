@@ -62,7 +62,7 @@ def test_shipped_texts_stand_beside_others(tokenizer: Tokenizer, tmp_path: Path)
         ("natural_languages", {}, UnknownNameError, "did you mean 'natural_language'"),
         ("custom", {"preset": "papers"}, UnknownNameError, "unknown preset 'papers'"),
         ("custom", {"contexts": 3}, UnknownNameError, "unknown setting of custom 'contexts': did you mean 'context'"),
-        ("custom", {"context": 2.5}, InputError, "context is 2.5; it must be a whole number, at least 1"),
+        ("custom", {"context": 2.5}, InputError, "context is 2.5; it must be an integer, at least 1"),
         ("custom", {"context": 0}, InputError, "context is 0"),
         ("custom", {"from_position": -1}, InputError, "from_position is -1"),
         ("custom", {"tokenizer": None}, InputError, "building custom needs a tokenizer"),

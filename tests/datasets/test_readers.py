@@ -4,7 +4,6 @@ import csv
 import gzip
 import json
 import re
-import sys
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,7 +12,7 @@ import zstandard
 
 from sparseprobe.datasets.labelling.labelled_text import TextReader
 from sparseprobe.datasets.readers import read_records
-from sparseprobe.errors import DataError, InputError
+from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,22 +104,6 @@ def test_a_text_in_place_of_a_path_is_said(text: str) -> None:
             list(read_records(source))
 
 
-def test_a_hugging_face_dataset_on_disk(tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
-    table = datasets.Dataset.from_list(RECORDS)
-    table.save_to_disk(str(tmp_path / "one"))
-    datasets.DatasetDict({"train": table, "test": table}).save_to_disk(str(tmp_path / "two"))
-    assert [record for _, record in read_records(tmp_path / "one")] == RECORDS
-    assert [record for _, record in read_records(tmp_path / "two")] == RECORDS * 2
-
-
-def test_a_missing_extra_is_answered_with_the_install_line(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "dataset_info.json").write_text("{}")
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(InputError, match=r"pip install 'sparseprobe\[hf-datasets\]'"):
-        list(read_records(tmp_path))
-
-
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -137,11 +120,34 @@ def test_a_missing_extra_is_answered_with_the_install_line(tmp_path: Path, monke
         ("a.jsonl.zst", b"plain", r"a\.jsonl\.zst cannot be unpacked"),
         ("a.txt.zst", zstandard.compress(bytes(range(97, 123)) * 9)[:-9], r"a\.txt\.zst cannot be unpacked"),
         ("a.csv", b"text,label,label\na,b,c\n", r"a\.csv has several columns named 'label'; rename all but one"),
+        ("a.json", b'{\n "text": "a"\n}\n', "if the file is one JSON object over several lines, write each record on"),
+        ("a.json", b'[{"text": "a"}, 3]', r"a\.json, record 2 is a int; the array must hold objects"),
+        ("a.json", b'[{"text": "a"}, ', r"a\.json begins as a JSON array, but is not one"),
+        ("a.jsonl", b"[" * 100_000, "nested too deeply"),
+        ("a.jsonl", b'{"text": ' + b"[" * 100_000, "nested too deeply"),
+        ("a.jsonl", b'{"text": ' + b"9" * 5000 + b"}", r"a\.jsonl, line 1 is not JSON"),
+        ("a.conll", b"Ann\tB-PER\nran\n", r"a\.conll, line 2 has 1 columns, the line before 2"),
         ("a.parquet", b"plain", r"a\.parquet is not a Parquet file"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(name: str, content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        list(read_records(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "packed", "message"),
+    [
+        ("a.jsonl.zst", b"0", "line 1 has more than 16,777,216 characters; cut it into shorter texts"),
+        ("a.csv.gz", b"0", "line 1 has more than 16,777,216 characters"),
+    ],
+)
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(
+    name: str, packed: bytes, message: str, tmp_path: Path
+) -> None:
+    zeros = packed * (2**24 + 2)
+    (tmp_path / name).write_bytes(zstandard.compress(zeros) if name.endswith("zst") else gzip.compress(zeros))
     with pytest.raises(DataError, match=message):
         list(read_records(tmp_path / name))
 

@@ -9,9 +9,9 @@ from functools import wraps
 from typing import Annotated, Any
 
 import typer
-import yaml
 
-from sparseprobe.errors import InputError
+from sparseprobe.artefacts import parse_yaml
+from sparseprobe.errors import DataError, InputError
 from sparseprobe.runs.spec import RunSpec, Setting, settings_of_a_run
 
 
@@ -78,8 +78,8 @@ def _pairs(written: list[str]) -> dict[str, Any]:
         if not equals:
             raise InputError(f"--set {pair!r} is not a setting: write it as name=value, for example context=256")
         try:
-            settings[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            settings[name.strip()] = parse_yaml(value, f"--set {name}")
+        except DataError as error:
             raise InputError(
                 f"--set {pair!r}: the value is not YAML; write a list as [a, b], a text as it is"
             ) from error

@@ -186,12 +186,17 @@ def left_out(dataset: ProbingDataset) -> Iterator[Finding]:
 
 
 LEFT_OUT = {
+    "lines_within_quotes": "lines were read as the continuation of a quoted field",
+    "texts_empty": "texts were left out because they are empty",
+    "texts_of_other_splits": "texts were left out because they are in no train, validation or test part",
+    "texts_of_documents_in_several_splits": "texts are of documents that other parts of the split have too",
     "texts_too_short": "texts were left out because they end before the first position used",
     "texts_repeated": "texts were left out because an earlier one has the same tokens and labels",
     "texts_without_a_label": "texts have no label, so no example is made of them",
     "texts_cut_at_context": "texts were cut at the context",
     "spans_inside_a_token": "spans were left out because a boundary falls inside a token",
     "spans_cut_by_the_context": "spans were left out because the context ends inside them",
+    "spans_without_a_token": "spans were left out because the tokenizer keeps none of their characters",
 }
 
 CHECKS: tuple[Callable[[ProbingDataset], Iterator[Finding]], ...] = (

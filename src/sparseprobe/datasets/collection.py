@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe import demo
-from sparseprobe.datasets.labelling.labelled_text import TextReader
+from sparseprobe.datasets.labelling.labelled_text import LONGEST_TEXT, TextReader
 from sparseprobe.datasets.readers import Source
-from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from sparseprobe.datasets.labelling.candidates import Candidates
@@ -30,28 +30,31 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 TEXTS = Path(demo.__file__).parent / "texts"
+SPLIT_BY = ("group", "example", "given")
 
 COMMON: Mapping[str, Any] = {
     "text_column": None,  # where the text is; None: text, or prompt
     "document_column": None,  # where the document's name is; None: document, source or group, else each record its own
-    "split_by": "group",  # "group": 60/20/20 by document, stratified; "example": the paper's 70/30
+    "split_by": "group",  # "group": 60/20/20 by document, stratified; "example": the paper's 70/30; "given": its own
+    "split_column": None,  # where the source's own split is, which is then kept; None: split, if split_by is "given"
     "n_examples": None,  # draw at most so many examples a feature
     "positive_share": None,  # raise the share of positives to this
     "min_positives": 3,  # drop a feature with fewer positive examples
 }
 
 
-def _whole(value: Any, least: int) -> bool:
+def _is_integer(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 ACCEPTED: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "text_column": ("the name of a column", lambda value: value is None or isinstance(value, str)),
     "document_column": ("the name of a column", lambda value: value is None or isinstance(value, str)),
-    "split_by": ("'group' or 'example'", lambda value: value in ("group", "example")),
-    "n_examples": ("a whole number, at least 2", lambda value: value is None or _whole(value, 2)),
+    "split_by": (" or ".join(map(repr, SPLIT_BY)), lambda value: value in SPLIT_BY),
+    "split_column": ("the name of a column", lambda value: value is None or isinstance(value, str)),
+    "n_examples": ("an integer, at least 2", lambda value: value is None or _is_integer(value, 2)),
     "positive_share": ("a number between 0 and 1", lambda value: value is None or _is_share(value)),
-    "min_positives": ("a whole number, at least 0", lambda value: _whole(value, 0)),
+    "min_positives": ("an integer, at least 0", lambda value: _is_integer(value, 0)),
 }
 """What each setting of COMMON may be."""
 
@@ -76,8 +79,8 @@ class Request:
     """Streams the source as texts, and knows its hash afterwards."""
 
     def __post_init__(self) -> None:
-        reader = TextReader(self.source, self.settings["text_column"], self.settings["document_column"])
-        object.__setattr__(self, "reader", reader)
+        columns = (self.settings[name] for name in ("text_column", "document_column", "split_column"))
+        object.__setattr__(self, "reader", TextReader(self.source, *columns))
 
     def encoded(self, required: Sequence[str] = ()) -> Iterator[tuple[LabelledText, EncodedText]]:
         """Stream the texts with their tokens and the characters of each token."""
@@ -95,6 +98,11 @@ class Request:
 
         def texts() -> Iterator[str]:
             for item in self.texts(required):
+                if len(item.text) > LONGEST_TEXT:
+                    raise DataError(
+                        f"{item.where} is a text of {len(item.text):,} characters, more than {LONGEST_TEXT:,}; cut it "
+                        "into documents"
+                    )
                 waiting.append(item)
                 yield item.text
 
@@ -106,10 +114,10 @@ class Request:
         return self.reader.read(required=required)
 
     def number(self, name: str, *, least: int = 0) -> int:
-        """The setting `name` as a whole number; InputError if it is none, or below `least`."""
+        """The setting `name` as an integer; InputError if it is none, or below `least`."""
         value = self.settings[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise InputError(f"{name} is {value!r}; it must be a whole number, at least {least}")
+            raise InputError(f"{name} is {value!r}; it must be an integer, at least {least}")
         return value
 
 
@@ -135,17 +143,27 @@ class Collection:
     """Folders (or files) of the shipped texts it reads when no source is given."""
 
     def resolve(self, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings: COMMON, then the preset, then what the user gave; UnknownNameError for an unknown name."""
+        """All settings: COMMON, then the preset, then what the user gave; UnknownNameError for an unknown name.
+
+        `split` is short for `split_by`, and a `split_column` means that the source's own split is kept.
+        """
         if preset not in self.presets:
             raise UnknownNameError("preset", preset, self.presets)
         settings = {**COMMON, **self.presets[preset]}
+        given = {"split_by" if name == "split" else name: value for name, value in given.items()}
         for name in given:
             if name not in settings:
                 raise UnknownNameError(f"setting of {self.name}", name, settings)
         resolved = {**settings, **given}
+        if resolved["split_column"] is not None and "split_by" not in given:
+            resolved["split_by"] = "given"
         for name, (accepted, holds) in ACCEPTED.items():
             if not holds(resolved[name]):
                 raise InputError(f"{name} is {resolved[name]!r}; it must be {accepted}")
+        if resolved["split_by"] == "given":
+            resolved["split_column"] = resolved["split_column"] or "split"
+        elif resolved["split_column"] is not None:
+            raise InputError(f"split_column and split_by={resolved['split_by']!r} are both given; omit one of them")
         return resolved
 
     def has_shipped_texts(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -160,12 +161,15 @@ def build(
     recorded = {setting: _recorded(value) for setting, value in resolved.items()} | {
         "collection": name,
         "preset": preset,
-        "aggregate": candidates.aggregate or collection.aggregate,
+        "aggregate": collection.aggregate,
         "bos": record.bos,
         "source": _describe(source),
         "source_hash": request.reader.source_hash,
+        **candidates.decided,
     }
-    return assemble(candidates, name=name, tokenizer=record, settings=recorded, seed=seed)
+    reader = request.reader
+    candidates = replace(candidates, counts={**reader.counts, **candidates.counts})
+    return assemble(candidates, name=name, tokenizer=record, settings=recorded, seed=seed, part_of=reader.part_of)
 
 
 def list_collections() -> list[dict[str, Any]]:

@@ -96,6 +96,20 @@ def scarce_classes(counts: NDArray[np.int64], features: Sequence[str], n_parts: 
     return reasons
 
 
+def absent_classes(
+    counts: NDArray[np.int64], features: Sequence[str], part: NDArray[np.int64], parts: Sequence[str]
+) -> dict[str, str]:
+    """Features of which a part (n_groups,) lacks a class, of the parts that have any group; each with a sentence."""
+    reasons: dict[str, str] = {}
+    for number in np.unique(part).tolist():
+        held = counts[part == number].sum(axis=0).reshape(-1, 2)
+        for feature, (positives, negatives) in zip(features, held.tolist(), strict=True):
+            if not positives or not negatives:
+                kind = "negative" if positives else "positive"
+                reasons.setdefault(feature, f"{feature} has no {kind} example in the {parts[number]} split")
+    return reasons
+
+
 def scarce_targets(held: NDArray[np.int64], features: Sequence[str], n_parts: int) -> dict[str, str]:
     """Targets that too few groups have a number for to be in every part, each with a sentence that says so."""
     return {

@@ -107,8 +107,10 @@ def test_a_span_inside_a_token_is_dropped_or_covered(families) -> None:
     assert whole.tokens[0] == "the"
     records = [{"text": "the school", "spans": [[0, 2, "x"], [4, 10, "y"]], "document": f"d{n}"} for n in range(6)]
     records += [{"text": "the school", "spans": [[0, 3, "x"]], "document": f"e{n}"} for n in range(6)]
-    dropped = load_dataset("custom", source=records, tokenizer=rust, spans_column="spans")
+    with pytest.warns(UserWarning, match=r"6 of 18 spans of the column 'spans' are left out \(6 begin or end inside"):
+        dropped = load_dataset("custom", source=records, tokenizer=rust, spans_column="spans")
     assert dropped.settings["counts"]["spans_inside_a_token"] == 6
+    assert dropped.settings["labels_left_out"] == {"x": {"spans_inside_a_token": 6}}
     assert dropped.n_examples == 12
     covered = load_dataset("custom", source=records, tokenizer=rust, spans_column="spans", partial="cover")
     assert covered.n_examples == 18
@@ -120,7 +122,8 @@ def test_tokens_of_a_dropped_span_are_not_labelled(families) -> None:
     records = [
         {"text": "the school", "spans": [[0, 2, 1]] if n % 2 else [[4, 10, 1]], "document": f"d{n}"} for n in range(12)
     ]
-    data = load_dataset("custom", source=records, tokenizer=rust, spans_column="spans", unit="token")
+    with pytest.warns(UserWarning, match="6 of 12 spans"):
+        data = load_dataset("custom", source=records, tokenizer=rust, spans_column="spans", unit="token")
     assert list(data.labels) == ["spans"]
     first = data.examples["start"] == 1
     assert first.sum() == 6
@@ -136,7 +139,8 @@ def test_tokens_of_a_cut_span_are_not_labelled_in_any_window(tokenizer: Tokenize
         {"text": f"{text}{row}", "spans": [[start, stop, "P"], [0, 1, "P"]], "document": f"d{row}"} for row in range(6)
     ]
     arguments = {"source": records, "tokenizer": tokenizer, "spans_column": "spans", "unit": "token"}
-    data = load_dataset("custom", context=8, first_position=0, **arguments)
+    with pytest.warns(UserWarning, match="6 are cut by the context"):
+        data = load_dataset("custom", context=8, first_position=0, **arguments)
     whole = load_dataset("custom", first_position=0, **arguments)
     n_inside = int((whole.labels["P"] == 1).sum()) - 6
     assert n_inside > 6 * 16
@@ -178,12 +182,22 @@ def test_settings_that_do_not_fit_are_said(tokenizer: Tokenizer, arguments, erro
         ([{"start": 0}], "spans are written"),
         ([[0, 99, "x"]], r"record 1: the span \[0, 99\) is empty or outside its text"),
         ([[0, 3, "x"]], "have the label 'x', so there is nothing to tell them from; use unit=\"token\""),
-        ([], "no span of the column 'spans' could be aligned"),
+        ([[0, 3, "x"], [4, 6, "y"]], "all 1 spans of the column 'spans' with the label 'y' would be left out"),
+        ([[0, float("inf"), "x"]], "spans are written"),
+        ([[0, 2.5, "x"]], "spans are written"),
+        ("[" * 100_000, "spans are written"),
+        ([], "the column 'spans' holds no span with a label"),
     ],
 )
 def test_broken_spans_are_said_with_their_place(tokenizer: Tokenizer, spans, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        load_dataset("custom", source=[{"text": "the cat", "spans": spans}], tokenizer=tokenizer, spans_column="spans")
+        load_dataset(
+            "custom",
+            source=[{"text": "the cat", "spans": spans}],
+            tokenizer=tokenizer,
+            spans_column="spans",
+            unit="span",
+        )
 
 
 def test_word_tags_are_spans_of_words_or_of_entities(tokenizer: Tokenizer) -> None:
@@ -229,7 +243,7 @@ def test_words_of_a_list_may_hold_white_space_or_nothing() -> None:
     [
         ({"label_column": 5}, "label_column is 5; give the name of a column"),
         ({"token_property": {}}, "token_property is empty"),
-        ({"n_examples": "abc"}, "n_examples is 'abc'; it must be a whole number, at least 2"),
+        ({"n_examples": "abc"}, "n_examples is 'abc'; it must be an integer, at least 2"),
         ({"n_examples": -5}, "n_examples is -5"),
         ({"positive_share": "half"}, "positive_share is 'half'; it must be a number between 0 and 1"),
         ({"min_positives": "abc"}, "min_positives is 'abc'"),
@@ -301,7 +315,7 @@ def test_a_number_for_each_text_is_a_continuous_feature(tokenizer: Tokenizer) ->
     known = data.labels["score"].dropna()
     assert (known == [int(data.examples["group"][row][1:]) / 2 for row in known.index]).all()
     assert set(data.examples["split"]) == {"train", "validation", "test"}
-    with pytest.raises(DataError, match="the column 'text' holds a target that is no number"):
+    with pytest.raises(DataError, match="the column 'text' holds a target that is not a number"):
         load_dataset("custom", source=source, tokenizer=tokenizer, target_column="text")
     with pytest.raises(InputError, match="target_column and spans_column are both given"):
         load_dataset("custom", source=source, tokenizer=tokenizer, target_column="score", spans_column="text")

@@ -8,7 +8,7 @@ import pytest
 from sparseprobe.datasets import TokenizerRecord, load_dataset
 from sparseprobe.datasets.collections import COLLECTIONS
 from sparseprobe.datasets.collections.natural_language import LANGUAGES
-from sparseprobe.datasets.labelling.text_labels import label_columns
+from sparseprobe.datasets.labelling.label_columns import label_columns
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.errors import DataError
 
@@ -53,8 +53,8 @@ def test_short_and_repeated_texts_are_left_out_and_counted(tokenizer: Tokenizer)
     source = [*texts(), {"text": "a", "label": "fr"}, {"text": "", "label": "en"}, texts()[0] | {"document": "copy"}]
     data = load_dataset("natural_language", source=source, tokenizer=tokenizer, from_position=3)
     counts = data.settings["counts"]
-    left_out = {"texts_too_short": 2, "texts_repeated": 1, "texts_without_a_label": 0, "texts_cut_at_context": 0}
-    assert counts == {"texts": 39} | left_out
+    left_out = {"texts_too_short": 1, "texts_repeated": 1, "texts_without_a_label": 0, "texts_cut_at_context": 0}
+    assert counts == {"records": 39, "texts": 38, "texts_empty": 1} | left_out
     assert data.n_examples == 36
 
 

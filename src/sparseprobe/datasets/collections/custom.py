@@ -81,7 +81,7 @@ def _name(given: Any) -> str:
 _SETTINGS = {
     "label_column": "label",
     **dict.fromkeys(SOURCES),
-    "unit": "span",
+    "unit": None,
     "partial": "drop",
     "context": 512,
     "from_position": 1,

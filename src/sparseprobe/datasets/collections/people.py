@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from sparseprobe.datasets.collection import Collection, Request
 from sparseprobe.datasets.labelling.alignment import align
+from sparseprobe.datasets.labelling.labelled_text import LabelledText, as_index
 from sparseprobe.datasets.labelling.person_properties import PersonProperties, classes_of
 from sparseprobe.datasets.labelling.text_endings import TextEndings
-from sparseprobe.datasets.readers import read_records
+from sparseprobe.datasets.readers import is_missing, read_records
 from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
     from sparseprobe.datasets.labelling.candidates import Candidates
-    from sparseprobe.datasets.labelling.labelled_text import LabelledText
 
 PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "sex_or_gender": ("female", "male"),
@@ -147,16 +147,17 @@ def _own_mention(item: LabelledText) -> tuple[str, int, int, Mapping[str, Any]]:
 
 def _character(item: LabelledText, column: str) -> int | None:
     value = item.fields.get(column)
-    if value is None or value == "" or value != value:  # noqa: PLR0124  (NaN)
+    if is_missing(value):
         return None
     try:
-        return int(value)
-    except (TypeError, ValueError) as error:
+        return as_index(value)
+    except (ValueError, OverflowError) as error:
         raise DataError(f"{item.where}: {column} is {value!r}; it must be a character index") from error
 
 
 def _group(request: Request, item: LabelledText, name: str) -> str:
-    return item.document if request.settings["document_column"] else name
+    by_text = request.settings["document_column"] or request.settings["split_column"]
+    return item.document if by_text else name
 
 
 _SETTINGS = {

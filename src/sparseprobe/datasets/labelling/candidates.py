@@ -23,6 +23,7 @@ from sparseprobe.datasets.splits import (
     GROUP_SHARES,
     PAPER_SEED,
     PAPER_SHARES,
+    absent_classes,
     class_counts,
     labelled_groups,
     scarce_classes,
@@ -31,7 +32,7 @@ from sparseprobe.datasets.splits import (
     split_groups,
 )
 from sparseprobe.datasets.tokenizer_record import TokenizerRecord
-from sparseprobe.errors import DataError, UnknownNameError
+from sparseprobe.errors import DataError, InputError, UnknownNameError
 from sparseprobe.keyed_random import generator
 
 
@@ -58,8 +59,8 @@ class Candidates:
     """For features whose negatives come in kinds to be drawn equally: the kind of each span, (n_spans,)."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """What was left out and how often: texts too short, spans cut by the context ..."""
-    aggregate: str | None = None
-    """How activations over an example are best put together, where that depends on the settings."""
+    decided: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that were left to the collection, as `unit`, or that depend on others, as `aggregate`."""
 
 
 def rows_of(table: NDArray[np.int8], rows: NDArray[Any]) -> NDArray[np.int8]:
@@ -76,32 +77,42 @@ def rows_of(table: NDArray[np.int8], rows: NDArray[Any]) -> NDArray[np.int8]:
 
 
 def assemble(
-    candidates: Candidates, *, name: str, tokenizer: TokenizerRecord, settings: Mapping[str, Any], seed: int
+    candidates: Candidates,
+    *,
+    name: str,
+    tokenizer: TokenizerRecord,
+    settings: Mapping[str, Any],
+    seed: int,
+    part_of: Mapping[str, str] | None = None,
 ) -> ProbingDataset:
     """Make the dataset of a collection; reads n_examples, positive_share, min_positives and split_by from `settings`.
 
-    Features that cannot be used (too few positives, a class or a target in too few documents) are dropped and named in
-    the settings with the reason. Raises DataError if none is left.
+    `part_of`: the part of each document, where the source's own split is kept. Features that cannot be used (too few
+    positives, a class or a target in too few documents) are dropped and named in the settings with the reason. Raises
+    DataError if none is left.
     """
     split_by = settings.get("split_by", "group")
-    if split_by not in ("group", "example"):
-        raise UnknownNameError("split_by", split_by, ["group", "example"])
+    if split_by not in ("group", "example", "given"):
+        raise UnknownNameError("split_by", split_by, ["group", "example", "given"])
     codes, documents = pd.factorize(np.asarray(candidates.documents, dtype=object))
     codes = codes[candidates.sequence]
     candidates = replace(candidates, labels=np.asfortranarray(candidates.labels))
     labels = candidates.labels
     binary = labels.dtype == np.int8
     names = candidates.features["name"].tolist()
+    given = _given_parts(documents.tolist(), part_of or {}, name) if split_by == "given" else None
     if binary:
         counts = class_counts(codes, len(documents), labels)
         dropped = _unusable(names, counts, split_by, settings)
+        if given is not None:
+            dropped |= absent_classes(counts, names, given, tuple(GROUP_SHARES))
     else:
         counts = labelled_groups(codes, len(documents), labels)
         dropped = scarce_targets(counts, names, len(GROUP_SHARES)) if split_by == "group" else {}
     kept = [column for column, feature in enumerate(names) if feature not in dropped]
     if not kept:
         raise DataError(f"no feature of {name} can be probed: {next(iter(dropped.values()))}")
-    part: NDArray[np.int64] | None = None
+    part: NDArray[np.int64] | None = None if given is None else given[codes]
     if split_by == "group":
         usable = [2 * column + side for column in kept for side in (0, 1)] if binary else kept
         part = split_groups(counts[:, usable], [str(document) for document in documents], seed=seed)[codes]
@@ -135,6 +146,18 @@ def assemble(
         tokenizer=tokenizer,
         settings=dict(settings) | {"seed": seed, "dropped_features": dropped, "counts": dict(candidates.counts)},
     )
+
+
+def _given_parts(documents: Sequence[str], part_of: Mapping[str, str], name: str) -> NDArray[np.int64]:
+    """The part of each document in the source's own split, as its place in GROUP_SHARES, (n_documents,)."""
+    unknown = [document for document in documents if document not in part_of]
+    if unknown:
+        raise InputError(f"the documents of {name} are not those of its source, so the source's split cannot be kept")
+    parts = np.array([list(GROUP_SHARES).index(part_of[document]) for document in documents])
+    for place, part in enumerate(GROUP_SHARES):
+        if part in ("train", "test") and not (parts == place).any():
+            raise DataError(f"the source's own split has no labelled text in {part}; omit split_column to split anew")
+    return parts
 
 
 def _unusable(

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sparseprobe.datasets.labelling.text_labels import TRUTH
+from sparseprobe.datasets.labelling.label_columns import TRUTH
+from sparseprobe.datasets.readers import is_missing
 from sparseprobe.errors import InputError
 
 PROPERTY, CLASS = "feature", "label"
@@ -31,7 +32,7 @@ def classes_of(value: Any) -> list[str]:
     """
     if isinstance(value, list | tuple | np.ndarray):
         return list(dict.fromkeys(name for one in value for name in classes_of(one)))
-    if value is None or value != value:  # noqa: PLR0124  (NaN)
+    if is_missing(value):
         return []
     parts = (part.strip() for part in re.split(r"[;|]", str(value)) if part.strip())
     return list(dict.fromkeys(part.lower() if part.lower() in ("true", "false") else part for part in parts))

@@ -15,20 +15,16 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from sparseprobe.datasets.labelling.candidates import Candidates
+from sparseprobe.datasets.labelling.label_columns import classes_in, label_columns, target_columns
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.errors import DataError, InputError
 from sparseprobe.keyed_random import generator
 
 if TYPE_CHECKING:
     from sparseprobe.datasets.collection import Request
-
-MAX_CLASSES = 200
-"""More values than this in a label column look like a wrong column."""
-TRUTH: Mapping[str, int] = {"1": 1, "0": 0, "true": 1, "false": 0, "yes": 1, "no": 0}
 
 
 def label_finder(category: str, descriptions: Mapping[str, str]) -> Callable[[Request], Candidates]:
@@ -71,15 +67,17 @@ def find_labelled_texts(
     kept: list[NDArray[np.int32]] = []
     documents: list[str] = []
     values: list[list[Any]] = [[] for _ in columns]
-    stops, short, repeated = [], 0, 0
+    too_short: list[list[Any]] = [[] for _ in columns]
+    stops, repeated = [], 0
     seen: set[bytes] = set()
     for item, ids in request.encoded_ids(columns):
         whole, _ = encoder.surround(ids[:room])
         stop = len(whole) - behind
-        if first >= stop:
-            short += 1
-            continue
         given = [item.fields[column] for column in columns]
+        if first >= stop:
+            for value, found in zip(given, too_short, strict=True):
+                found.append(value)
+            continue
         key = sha256(whole.tobytes() + repr(given).encode()).digest()
         if key in seen:
             repeated += 1
@@ -90,12 +88,19 @@ def find_labelled_texts(
         stops.append(stop)
         for value, found in zip(given, values, strict=True):
             found.append(value)
+    short = len(too_short[0])
     if not kept:
         raise DataError(f"all {short} texts end before position {first}, where examples start; lower from_position")
     sequence, starts = np.arange(len(kept)), np.full(len(kept), first)
     if request.settings["random_tokens"] is not None:
         sequence, starts = _random_tokens(request, kept, first, stops)
     labels: NDArray[Any]
+    for column, left, lost in zip(columns, values, too_short, strict=True):
+        if not continuous and (gone := classes_in(lost) - classes_in(left)):
+            raise DataError(
+                f"all texts with the label {min(gone)!r} in the column {column!r} end before position {first}, where "
+                "examples start; lower from_position, or remove them"
+            )
     if continuous:
         labels, features = target_columns(columns, values, category=category)
     else:
@@ -109,13 +114,12 @@ def find_labelled_texts(
         labels=labels[sequence],
         features=features,
         counts={
-            "texts": request.reader.count,
             "texts_too_short": short,
             "texts_repeated": repeated,
             "texts_without_a_label": int((np.isnan(labels) if continuous else labels == -1).all(axis=1).sum()),
             "texts_cut_at_context": sum(len(whole) == context for whole in kept),
         },
-        aggregate=None if request.settings["random_tokens"] is None else "none",
+        decided={} if request.settings["random_tokens"] is None else {"aggregate": "none"},
     )
 
 
@@ -131,70 +135,3 @@ def _random_tokens(
 
     places = list(map(drawn, sequences, stops))
     return np.repeat(np.arange(len(places)), [len(found) for found in places]), np.concatenate(places)
-
-
-def target_columns(
-    columns: Sequence[str], values: Sequence[Sequence[Any]], *, category: str
-) -> tuple[NDArray[np.float32], pd.DataFrame]:
-    """Numbers (n, n_columns), NaN where there is none, and the features table; DataError for what is no number.
-
-    >>> target_columns(["score"], [["0.5", 2, None]], category="custom")[0].tolist()
-    [[0.5], [2.0], [nan]]
-    """
-    labels = np.empty((len(values[0]), len(columns)), dtype=np.float32)
-    for place, (column, raw) in enumerate(zip(columns, values, strict=True)):
-        try:
-            labels[:, place] = [np.nan if value is None or value == "" else float(value) for value in raw]
-        except (TypeError, ValueError, OverflowError) as error:
-            raise DataError(f"the column {column!r} holds a target that is no number ({error})") from error
-        if not np.isfinite(labels[:, place]).any():
-            raise DataError(f"the column {column!r} holds no finite number; name the column of the target")
-    rows = [(column, f"the number in {column}", category, "continuous") for column in columns]
-    return labels, pd.DataFrame(rows, columns=["name", "description", "category", "kind"])
-
-
-def label_columns(
-    columns: Sequence[str], values: Sequence[Sequence[Any]], *, category: str, descriptions: Mapping[str, str]
-) -> tuple[NDArray[np.int8], pd.DataFrame]:
-    """Labels (n, n_features) in {1, 0, -1} and the features table, from one list of n values for each column.
-
-    A column of truth values is one feature with the column's name; any other is a feature a value, against the rest.
-    A missing value labels nothing.
-
-    >>> labels, features = label_columns(["label"], [["fr", "de", None]], category="language", descriptions={})
-    >>> features["name"].tolist(), labels.tolist()
-    (['de', 'fr'], [[0, 1], [1, 0], [-1, -1]])
-    """
-    tables, rows = [], []
-    place = {value: number for number, value in enumerate(descriptions)}
-    for column, raw in zip(columns, values, strict=True):
-        codes, values_seen = pd.factorize(np.array([_as_text(value) for value in raw], dtype=object))
-        number = {str(value): code for code, value in enumerate(values_seen)}
-        known = codes != number.get("", -1)
-        found = sorted(number.keys() - {""}, key=lambda value: (place.get(value, len(place)), value))
-        if len(found) < 2:
-            held = f"only the label {found[0]!r}" if found else "no label"
-            raise DataError(f"the column {column!r} holds {held}; at least two classes are needed")
-        if all(value.lower() in TRUTH for value in found):
-            truth = np.array([TRUTH.get(str(value).lower(), -1) for value in values_seen], dtype=np.int8)
-            tables.append(truth[codes][:, None])
-            rows.append((column, descriptions.get(column, f"{column} is true"), category, "binary"))
-            continue
-        if len(found) > MAX_CLASSES:
-            raise DataError(
-                f"the column {column!r} holds {len(found)} labels, more than {MAX_CLASSES}; name a column of classes"
-            )
-        for value in found:
-            tables.append(np.where(known, codes == number[value], -1).astype(np.int8)[:, None])
-            name = value if len(columns) == 1 else f"{column}={value}"
-            rows.append((name, descriptions.get(value, f"{column} is {value}"), category, "binary"))
-    features = pd.DataFrame(rows, columns=["name", "description", "category", "kind"])
-    return np.concatenate(tables, axis=1), features
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    if value is None or value != value:  # noqa: PLR0124  (NaN, of whatever type)
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()

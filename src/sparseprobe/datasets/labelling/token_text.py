@@ -38,8 +38,8 @@ def find_tokens(request: Request, table: NDArray[np.int8], features: pd.DataFram
         stop=position[wanted] + 1,
         labels=labels,
         features=features,
-        counts={"texts": request.reader.count, "windows": len(sequences), "tokens": len(labels)},
-        aggregate="none",
+        counts={"windows": len(sequences), "tokens": len(labels)},
+        decided={"aggregate": "none"},
     )
 
 

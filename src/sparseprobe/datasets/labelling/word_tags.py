@@ -8,18 +8,19 @@ space between them. An empty word of a list is left out with its tag.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparseprobe.artefacts import parse_json
+from sparseprobe.datasets.readers import is_missing
+from sparseprobe.datasets.separated_values import TAG
 from sparseprobe.errors import DataError
 
 if TYPE_CHECKING:
     from sparseprobe.datasets.labelling.labelled_text import LabelledText
 
-BIO = re.compile(r"O|[BIESLU]-.+")
 BEGINS, ENDS = "BSU", "ESLU"
 
 
@@ -34,6 +35,8 @@ def parse_tags(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
     >>> parse_tags(LabelledText("Ann ran", {"tags": ["NOUN", "VERB"]}, "d", "line 1"), "tags")
     [(0, 3, 'NOUN'), (4, 7, 'VERB')]
     """
+    if is_missing(item.fields[column]):
+        return []
     tags, words = _listed(item, column), _word_spans(item)
     if len(tags) != len(words):
         raise DataError(
@@ -42,17 +45,19 @@ def parse_tags(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
     tagged: list[tuple[int, int, Any]] = [
         (start, stop, tag) for (start, stop), tag in zip(words, tags, strict=True) if start < stop
     ]
-    if not all(BIO.fullmatch(tag) for _, _, tag in tagged):
+    if not all(tag is None or TAG.fullmatch(tag) for _, _, tag in tagged):
         return tagged
     spans: list[tuple[int, int, Any]] = []
     open_kind = None
     for start, stop, tag in tagged:
-        kind = None if tag == "O" else tag[2:]
+        if tag is None:
+            spans.append((start, stop, None))
+        kind = None if tag in (None, "O") else tag[2:]
         if kind is not None and tag[0] not in BEGINS and kind == open_kind:
             spans[-1] = (spans[-1][0], stop, kind)
         elif kind is not None:
             spans.append((start, stop, kind))
-        open_kind = None if tag[0] in ENDS else kind
+        open_kind = None if kind is None or tag[0] in ENDS else kind
     return spans
 
 
@@ -67,15 +72,15 @@ def _word_spans(item: LabelledText) -> list[tuple[int, int]]:
     return spans
 
 
-def _listed(item: LabelledText, column: str) -> list[str]:
+def _listed(item: LabelledText, column: str) -> list[str | None]:
     given = item.fields[column]
     if isinstance(given, str) and given.lstrip().startswith("["):
         try:
-            given = json.loads(given)
+            given = parse_json(given)
         except ValueError:
             given = given.split()
     elif isinstance(given, str):
         given = given.split()
     if not isinstance(given, list | tuple | np.ndarray):
         raise DataError(f"{item.where}: the column {column!r} holds {given!r}; tags are a list, one for each word")
-    return [str(tag) for tag in given]
+    return [None if is_missing(tag) else str(tag).strip() for tag in given]
