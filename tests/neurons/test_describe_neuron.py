@@ -6,17 +6,19 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 import transformers as hf
 from rich.console import Console
 from scipy import stats
 
 from sparseprobe.errors import InputError
 from sparseprobe.models import LanguageModel, load_model
-from sparseprobe.neurons import ablate, describe_neuron, weight_statistics
+from sparseprobe.neurons import ablate, describe_neuron, logit_effect, weight_statistics
 from sparseprobe.neurons.on_text.contexts import contexts
-from sparseprobe.neurons.on_text.token_activations import read_tokens
-from sparseprobe.neurons.planted_language import planted_model, planted_text
+from sparseprobe.neurons.on_text.mean_activation_by_token import read_tokens
+from sparseprobe.neurons.planted_language import LETTERS, planted_model, planted_text
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def card(model, data):
-    return describe_neuron(model, data, "L0.N0", k=3, controls=1)
+    return describe_neuron(model, data, "L0.N0", examples=3, controls=1)
 
 
 def test_card_says_what_was_planted(card):
@@ -56,6 +58,64 @@ def test_parts_are_those_of_the_functions(model, data, card):
     row = weight_statistics(model).iloc[0]
     assert card.weights["norm_in_bias"] == pytest.approx(row["norm_in_bias"])
     assert card.ablation.equals(ablate(model, data, "L0.N0", controls=1))
+
+
+def test_text_is_read_once(model, data, card):
+    """The model runs over each text once, and again only where the neuron and its control are set to 0."""
+    counts = []
+    handle = model.embedding.register_forward_pre_hook(lambda _, given: counts.append(given[0].numel()))
+    describe_neuron(model, data, "L0.N0", controls=1)
+    handle.remove()
+    measured = data.subset(splits=["test"]).n_tokens
+    assert sum(counts) == data.n_tokens + 2 * measured + 2  # and two single tokens on which the unembedding is tried
+
+
+def test_parts_do_not_depend_on_where_the_ablation_is_measured(model, data, card):
+    for splits in (None, ["train"], ["validation", "test"]):
+        other = describe_neuron(model, data, "L0.N0", examples=3, controls=1, splits=splits)
+        assert other.statistics == card.statistics
+        pd.testing.assert_frame_equal(other.promoted, card.promoted)
+        pd.testing.assert_frame_equal(
+            other.ablation, ablate(model, data, "L0.N0", controls=1, splits=splits), rtol=1e-6, atol=1e-9
+        )
+
+
+def gated(seed=0):
+    """A small gated model, and a text in which one of its neurons is made to read the letter G by going negative."""
+    torch.manual_seed(seed)
+    shape = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = hf.LlamaConfig(**shape, num_key_value_heads=2, vocab_size=16, max_position_embeddings=32)
+    model = LanguageModel.from_module(hf.LlamaForCausalLM(config), name="gated")
+    embedding = model.embedding.weight
+    with torch.no_grad():
+        model.module.model.layers[0].self_attn.o_proj.weight.zero_()
+        direction = embedding[LETTERS.index("G")] / embedding[LETTERS.index("G")].norm()
+        embedding.sub_((embedding @ direction)[:, None] * direction)
+        embedding[LETTERS.index("G")] = direction
+        weights = model.neuron_weights(0)
+        weights.W_gate[5], weights.W_in[5] = 4 * direction, -4 * direction
+    return model
+
+
+def test_the_card_leads_with_the_side_that_reads_the_feature(data):
+    model = gated()
+    card = describe_neuron(model, data.subset(features=["g"]), "L0.N5", controls=0)
+    assert card.sign == "-"
+    assert [example.kind for example in card.examples[:2]] == ["smallest"] * 2
+    assert all(example.tokens[example.at] == "G" for example in card.examples[:6])
+    assert card.stimuli.table["text"].tolist() == ["G"]
+    assert card.by_token["text"].iloc[0] == "G"
+    assert 0 < card.statistics["gate_open"] < 1
+    assert "on its - side" in card._repr_html_()
+    effect = logit_effect(model, ["L0.N5", "L0.N5-"])
+    np.testing.assert_allclose(effect[1], -effect[0])
+
+
+def test_a_table_says_which_side_the_probe_uses(model, data):
+    row = pd.DataFrame({"neuron": ["L0.N0"], "sign": ["-"]})
+    assert describe_neuron(model, data, row, ablation=False).sign == "-"
+    assert describe_neuron(model, data, "L0.N0-", ablation=False).sign == "-"
+    assert describe_neuron(model, data, (0, 0), ablation=False).sign == "+"
 
 
 def test_terminal(card):
@@ -138,8 +198,8 @@ def test_a_model_that_normalises_its_residual_stream_has_a_card_without_logits(d
 def test_errors(model, data):
     with pytest.raises(InputError, match=r"one neuron is asked for, given L0\.N0\+L0\.N1: take them one by one"):
         describe_neuron(model, data, "L0.N0+L0.N1")
-    with pytest.raises(InputError, match="k=0 shows no example"):
-        describe_neuron(model, data, "L0.N0", k=0)
+    with pytest.raises(InputError, match="examples=0 shows none"):
+        describe_neuron(model, data, "L0.N0", examples=0)
 
 
 def test_planted_model_can_be_saved_and_found_again(model, data, tmp_path):

@@ -9,24 +9,24 @@ from sparseprobe.neurons.neuron_card import NeuronCard
 from sparseprobe.neurons.neuron_sets import NeuronSet, name_of, neuron_sets
 from sparseprobe.neurons.on_text.activation_summary import ActivationSummary, LayerSummary, summarise
 from sparseprobe.neurons.on_text.label_relation import LabelRelation, label_relation
-from sparseprobe.neurons.on_text.stimuli import Stimuli, stimuli
-from sparseprobe.neurons.on_text.token_activations import (
+from sparseprobe.neurons.on_text.mean_activation_by_token import (
     TokenActivations,
     by_class,
     by_token,
     disambiguation,
     read_tokens,
 )
-from sparseprobe.neurons.on_text.union_test import UnionTest, union_test
+from sparseprobe.neurons.on_text.stimuli import Stimuli, stimuli
+from sparseprobe.neurons.on_text.union_or_superposition import UnionTest, union_test
 from sparseprobe.neurons.weights.checkpoint_weights import Checkpoint
-from sparseprobe.neurons.weights.folded_norm import folded_norm, mean_inverse_scale
-from sparseprobe.neurons.weights.output_logits import (
+from sparseprobe.neurons.weights.direct_logit_effect import (
     effect_by_token_class,
     input_tokens,
     logit_effect,
     logit_moments,
     promoted_tokens,
 )
+from sparseprobe.neurons.weights.folded_norm import folded_norm, mean_inverse_scale
 from sparseprobe.neurons.weights.weight_statistics import layer_profile, weight_statistics
 from sparseprobe.tables import ABLATION, SPECIFICITY
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,24 +36,29 @@ class NeuronCard:
     """One neuron of one model on one dataset's text."""
 
     neuron: Neuron
+    sign: Literal["+", "-"]
+    """The side that the card leads with, the one that a probe uses."""
     model: str
     collection: str
     statistics: Mapping[str, float]
-    """count, mean, std, skewness, kurtosis, above_zero, min, q01, q25, q50, q75, q99, max of its activation."""
+    """count, mean, std, skewness, kurtosis, above_zero, min, q01, q25, q50, q75, q99, max of its activation; in a gated
+    MLP also gate_open, the share of tokens with an open gate."""
     histogram: NDArray[np.int64]
     """(histogram.N_BINS,) counts, edges in `histogram.EDGES`."""
     examples: tuple[Context, ...]
-    """Where it is largest, smallest, and at its quantiles."""
+    """The leading end, its quartiles, the other end."""
     by_token: pd.DataFrame
-    """The tokens on which it is largest on average, `schema.BY_TOKEN`."""
+    """Its mean by token, the leading end first, `tables.BY_TOKEN`."""
     by_class: pd.DataFrame
-    """Its activation on each side of each feature, `schema.BY_CLASS`."""
+    """Its activation on each side of each feature, `tables.BY_CLASS`."""
     stimuli: Stimuli
-    """The n-grams that drive it."""
+    """The n-grams that drive it to the leading side."""
+    other_stimuli: Stimuli
+    """Those that drive it to the other side."""
     promoted: pd.DataFrame
-    """Tokens whose logits it raises and lowers most, `tables.PROMOTED`; empty without a direct effect on them."""
+    """Tokens whose logits the leading side raises and lowers most, `tables.PROMOTED`; empty without such an effect."""
     token_classes: pd.DataFrame
-    """Its effect by kind of token, `schema.TOKEN_CLASSES`."""
+    """Its effect by kind of token, `tables.TOKEN_CLASSES`."""
     weights: Mapping[str, float]
     """Norms, bias and cosines, `tables.WEIGHTS`."""
     ablation: pd.DataFrame
@@ -70,8 +75,10 @@ class NeuronCard:
         """The card as plain values for JSON, tables as lists of rows."""
         tables = {"by_token": self.by_token.head(SHOWN_ROWS), "by_class": self.by_class, "promoted": self.promoted}
         tables |= {"token_classes": self.token_classes, "stimuli": self.stimuli.table, "ablation": self.ablation}
+        tables["other_stimuli"] = self.other_stimuli.table
         return {
             "neuron": str(self.neuron),
+            "sign": self.sign,
             "model": self.model,
             "collection": self.collection,
             "statistics": _numbers(self.statistics),
@@ -116,22 +123,25 @@ class NeuronCard:
         )
 
     def _title(self) -> str:
-        return f"{self.neuron} of {self.model} on {self.collection}"
+        return f"{self.neuron} of {self.model} on {self.collection}, read on its {self.sign} side"
 
     def _numbers(self) -> str:
-        names = ("mean", "std", "skewness", "kurtosis", "above_zero", "min", "q50", "q99", "max")
-        activation = "  ".join(f"{name} {self.statistics[name]:.3g}" for name in names)
+        names = ("mean", "std", "skewness", "kurtosis", "above_zero", "min", "q01", "q50", "q99", "max", "gate_open")
+        activation = "  ".join(f"{name} {self.statistics[name]:.3g}" for name in names if name in self.statistics)
         weights = "  ".join(f"{name} {value:.3g}" for name, value in self.weights.items() if not math.isnan(value))
         drivers = f"{self.stimuli.polysemanticity} unrelated n-grams drive it, {self.stimuli.explained:.0%} explained"
         return f"activation: {activation}\nweights: {weights}\nstimuli: {drivers}"
 
     def _tables(self) -> list[tuple[str, pd.DataFrame]]:
-        """What is shown of each table."""
+        """What is shown of each table, the side that the probe uses before the other."""
+        other = "-" if self.sign == "+" else "+"
         ablation = self.ablation
         return [
-            ("stimuli", self.stimuli.table[["text", "count", "median", "max"]].head(SHOWN_ROWS)),
-            ("tokens", self.by_token[["text", "count", "mean", "q50", "max"]].head(SHOWN_ROWS)),
-            ("logits", self._promoted()),
+            (f"stimuli, {self.sign} side", self._drivers(self.stimuli)),
+            (f"tokens, {self.sign} end", self._tokens(self.by_token)),
+            (f"stimuli, {other} side", self._drivers(self.other_stimuli)),
+            (f"tokens, {other} end", self._tokens(self.by_token[::-1])),
+            (f"logits, {self.sign} side", self._promoted()),
             ("kinds of token", self.token_classes[["token_class", "n_tokens", "separation"]]),
             ("features", self.by_class[["feature", "label", "count", "mean", "std", "max"]]),
             (
@@ -139,6 +149,12 @@ class NeuronCard:
                 ablation[["feature", "label", "loss", "change", "change_low", "change_high", "control_change"]],
             ),
         ]
+
+    def _drivers(self, found: Stimuli) -> pd.DataFrame:
+        return found.table[["text", "count", "median", "max"]].head(SHOWN_ROWS)
+
+    def _tokens(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table[["text", "count", "mean", "min", "q50", "max"]].head(SHOWN_ROWS)
 
     def _promoted(self) -> pd.DataFrame:
         """Promoted and suppressed tokens side by side."""

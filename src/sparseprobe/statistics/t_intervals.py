@@ -34,7 +34,7 @@ def difference_interval(one: NDArray[np.float64], other: NDArray[np.float64], *,
 
     >>> one, other = np.array([[3.0, 4.0, 5.0]]), np.array([[1.0, 1.5, 2.0, 1.5]])
     >>> [end.round(2).tolist() for end in difference_interval(one, other)]
-    [[0.23], [4.77]]
+    [[0.31], [4.69]]
     """
     if min(one.shape[1], other.shape[1]) < 2:
         return np.full(len(one), np.nan), np.full(len(one), np.nan)

@@ -9,9 +9,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from sparseprobe.errors import InputError, ResourceError
-from sparseprobe.neurons.on_text.activation_summary import _Accumulator, summarise
-from sparseprobe.neurons.on_text.extreme_tokens import LargestActivations
-from sparseprobe.neurons.on_text.token_activations import by_class, by_token, disambiguation, read_tokens
+from sparseprobe.neurons.on_text.activation_summary import LargestActivations, _Accumulator, summarise
+from sparseprobe.neurons.on_text.mean_activation_by_token import by_class, by_token, disambiguation, read_tokens
 from sparseprobe.neurons.planted_language import LETTERS, planted_model, planted_text
 from sparseprobe.statistics import histogram
 from sparseprobe.tables import SUMMARY, check_table
@@ -81,7 +80,7 @@ def test_largest_equals_sorting(seed, k, portions):
 
 def test_streaming_equals_one_array(model, data, everything):
     for batch_tokens in (50, 10_000):
-        found = summarise(model, data, k=4, batch_tokens=batch_tokens).layers[0]
+        found = summarise(model, data, examples=4, batch_tokens=batch_tokens).layers[0]
         values = everything.astype(np.float64)
         np.testing.assert_allclose(found.mean, values.mean(0), atol=1e-6)
         np.testing.assert_allclose(found.std, values.std(0), atol=1e-6)
@@ -114,7 +113,7 @@ def test_constant_neuron():
 
 
 def test_table_and_examples(model, data, everything):
-    summary = summarise(model, data, k=3)
+    summary = summarise(model, data, examples=3)
     table = check_table(summary.table(), SUMMARY)
     assert len(table) == 24
     np.testing.assert_allclose(table["max"], everything.max(0), atol=1e-6)
@@ -156,8 +155,8 @@ def test_disambiguation(model, data):
 
 
 def test_errors(model, data):
-    with pytest.raises(InputError, match="k=0 keeps no example"):
-        summarise(model, data, k=0)
+    with pytest.raises(InputError, match="examples=0 keeps none"):
+        summarise(model, data, examples=0)
     with pytest.raises(ResourceError):
         read_tokens(model, data, "L0.N0", memory=1)
 

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.models import LanguageModel
-from sparseprobe.neurons.interventions.loss_stream import LossPortion, reference_for, stream_losses
-from sparseprobe.neurons.interventions.reference_text import matched_sets
+from sparseprobe.neurons.interventions.loss_stream import LossPortion, Watch, reference_for, stream_losses
+from sparseprobe.neurons.interventions.reference_text import Reference, matched_sets
 from sparseprobe.neurons.interventions.replacement import Value, parse_value
 from sparseprobe.neurons.neuron_sets import Neurons, NeuronSet, neuron_sets
 from sparseprobe.neurons.on_text.followed_spans import measured_features
@@ -74,7 +74,6 @@ def ablate(
     """
     asked = parse_value(value)
     sets = _with_all(neuron_sets(neurons, model), neurons, together)
-    text = split_text(data, splits, "the ablation").subset()  # a sequence without an example is of no document
     names = measured_features(data, features, splits)
     if controls < 0:
         raise InputError(f"controls={controls}: give 0 or more controls")
@@ -90,32 +89,51 @@ def ablate(
         cache=None if cache is None else Path(cache),
         progress=progress,
     )
-    wanted = {neuron for chosen in sets for neuron in chosen}
-    passes = list(sets)
-    if statistics is not None:
-        for chosen in sets:
-            passes += matched_sets(chosen, statistics, controls, without=wanted, seed=seed)
-    sums = _LossSums(text, len(sets), controls)
-    stream = stream_losses(
-        model,
-        text,
-        passes,
-        value=asked,
-        reference=statistics,
-        seed=seed,
-        batch_tokens=batch_tokens,
-        progress=progress,
-    )
-    for portion in stream:
-        sums.add(portion)
-    rows = [_rows(sums.of_sequences(), None, None)]
-    for feature in names:
-        sides = [sums.of_examples(feature, label) for label in (1, 0)]
-        rows += [
-            _rows(side, feature, label, other) for label, side, other in zip((1, 0), sides, sides[::-1], strict=True)
-        ]
-    about = {"model": model.name, "collection": data.name, "value": str(asked), "seed": seed, "n_controls": controls}
-    return _table([part[number] for number in range(len(sets)) for part in rows if part], sets, about)
+    task = AblationTask(sets, asked, tuple(names), splits, controls, seed)
+    return task.measure(model, data, statistics, batch_tokens=batch_tokens, progress=progress)
+
+
+@dataclass(frozen=True)
+class AblationTask:
+    """An ablation of which everything is resolved and checked; fields as the arguments of `ablate`."""
+
+    sets: Sequence[NeuronSet]
+    value: Value
+    features: Sequence[str]
+    splits: Sequence[str] | None
+    controls: int
+    seed: int
+
+    def measure(
+        self,
+        model: LanguageModel,
+        data: ProbingDataset,
+        statistics: Reference | None,
+        *,
+        batch_tokens: int = BATCH_TOKENS,
+        watch: Watch | None = None,
+        progress: Progress | None = None,
+    ) -> pd.DataFrame:
+        """Run the passes and make the table; `statistics` are those of the reference text, for what needs them."""
+        text = split_text(data, self.splits, "the ablation").subset()  # a sequence without an example has no document
+        passes = list(self.sets)
+        if statistics is not None:
+            wanted = {neuron for chosen in self.sets for neuron in chosen}
+            for chosen in self.sets:
+                passes += matched_sets(chosen, statistics, self.controls, without=wanted, seed=self.seed)
+        sums = _LossSums(text, len(self.sets), self.controls)
+        given: dict[str, Any] = {"value": self.value, "reference": statistics, "seed": self.seed}
+        for portion in stream_losses(
+            model, text, passes, **given, batch_tokens=batch_tokens, watch=watch, progress=progress
+        ):
+            sums.add(portion)
+        rows = [_rows(sums.of_sequences(), None, None)]
+        for feature in self.features:
+            positive, negative = (sums.of_examples(feature, label) for label in (1, 0))
+            rows += [_rows(positive, feature, 1, negative), _rows(negative, feature, 0, positive)]
+        about = {"model": model.name, "collection": data.name, "value": str(self.value), "seed": self.seed}
+        ordered = [part[number] for number in range(len(self.sets)) for part in rows if part]
+        return _table(ordered, self.sets, about | {"n_controls": self.controls})
 
 
 @dataclass(frozen=True, eq=False)

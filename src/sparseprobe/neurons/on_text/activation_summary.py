@@ -1,6 +1,6 @@
 """What every neuron does on a text, from one pass: moments, histogram, extremes, and examples at quantiles.
 
-    mean, std, skewness, kurtosis (excess), share above zero, quantiles, the k largest and k smallest with their tokens
+    mean, std, skewness, kurtosis (excess), share above zero, quantiles, the largest and smallest with their tokens
 
 Portions are merged exactly (sums of powers about the first portion's mean, in float64), the extremes are those of a
 full sort, and histogram bins do not depend on the text, so streaming gives what one array would. Memory a neuron: about
@@ -22,10 +22,10 @@ from sparseprobe.datasets import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
 from sparseprobe.models import LanguageModel
-from sparseprobe.neurons.on_text.extreme_tokens import LargestActivations
 from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, stream_text
 from sparseprobe.progress import Progress
 from sparseprobe.statistics import histogram
+from sparseprobe.statistics.moments import moments_of_powers
 from sparseprobe.tables import SUMMARY, make_table, name_neurons
 
 SAMPLE = 512
@@ -104,22 +104,22 @@ def summarise(
     data: ProbingDataset,
     *,
     layers: LayerChoice = "all",
-    k: int = 10,
+    examples: int = 10,
     seed: int = 0,
     batch_tokens: int = BATCH_TOKENS,
     progress: Progress | None = None,
 ) -> ActivationSummary:
-    """Summaries of every neuron of some layers over all tokens of `data`; `k` largest and smallest are kept.
+    """Summaries of every neuron of some layers over all tokens of `data`, with `examples` largest and smallest.
 
     >>> from sparseprobe.neurons.planted_language import planted_model, planted_text
-    >>> found = summarise(planted_model(), planted_text(10), k=2)
+    >>> found = summarise(planted_model(), planted_text(10), examples=2)
     >>> found.layers[0].largest[1].round(3).tolist(), found.layers[0].count
     ([1.0, 1.0], 240)
     """
-    if k < 1:
-        raise InputError(f"k={k} keeps no example: give at least 1")
+    if examples < 1:
+        raise InputError(f"examples={examples} keeps none: give at least 1")
     chosen = choose_layers(layers, model.n_layers)
-    accumulators = {layer: _Accumulator(model.width("mlp", layer), k, data.n_tokens, seed) for layer in chosen}
+    accumulators = {layer: _Accumulator(model.width("mlp", layer), examples, data.n_tokens, seed) for layer in chosen}
     for places, values in stream_text(model, data, layers=chosen, batch_tokens=batch_tokens, progress=progress):
         for layer, activations in values.items():
             accumulators[layer].add(places, activations)
@@ -162,19 +162,15 @@ class _Accumulator:
     def result(self) -> LayerSummary:
         n = max(1, self._count)
         pivot = np.zeros(self._powers.shape[1]) if self._pivot is None else self._pivot
-        first, second, third, fourth = self._powers / n
-        variance = np.maximum(second - first**2, 0.0)
-        m3 = third - 3 * first * second + 2 * first**3
-        m4 = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4
-        safe = np.where(variance > 1e-14 * (second + pivot**2), variance, np.nan)
+        found = moments_of_powers(self._powers / n, pivot)
         places = np.concatenate([part[0] for part in self._sample])
         order = np.argsort(places)
         return LayerSummary(
             count=self._count,
-            mean=pivot + first,
-            std=np.sqrt(variance),
-            skewness=m3 / safe**1.5,
-            kurtosis=m4 / safe**2 - 3,
+            mean=found["mean"],
+            std=np.sqrt(found["variance"]),
+            skewness=found["skewness"],
+            kurtosis=found["kurtosis"],
             above_zero=self._above / n,
             histogram=self._bins,
             largest=self._largest.activations,
@@ -184,3 +180,40 @@ class _Accumulator:
             sample=np.concatenate([part[1] for part in self._sample])[order],
             sample_places=places[order],
         )
+
+
+class LargestActivations:
+    """The k largest activations of d neurons, largest first, kept while text streams by.
+
+    Portions may come in any order, and the result is that of sorting everything; equal activations go by their place in
+    the text, the earlier first. After the first portions almost nothing passes the k-th largest so far, so a portion
+    costs one comparison an activation.
+
+    >>> largest = LargestActivations(d=1, k=2)
+    >>> largest.add(np.arange(4), np.array([[1.0], [5.0], [2.0], [5.0]], np.float32))
+    >>> largest.activations.tolist(), largest.places.tolist()
+    ([[5.0, 5.0]], [[1, 3]])
+    """
+
+    def __init__(self, d: int, k: int) -> None:
+        self.activations = np.full((d, k), -np.inf, np.float32)
+        """(d, k), -inf where fewer were seen."""
+        self.places = np.full((d, k), np.iinfo(np.int64).max)
+        """(d, k) places in the text."""
+
+    def add(self, places: NDArray[np.int64], activations: NDArray[np.float32]) -> None:
+        """Take activations (n, d) of the tokens at `places` (n,)."""
+        least, least_place = self.activations[:, -1], self.places[:, -1]
+        passing = (activations > least) | ((activations == least) & (places[:, None] < least_place))
+        row, column = np.nonzero(passing)
+        if not len(row):
+            return
+        kept = np.unique(column)
+        k = self.activations.shape[1]
+        neuron = np.concatenate([column, np.repeat(kept, k)])
+        value = np.concatenate([activations[row, column], self.activations[kept].ravel()])
+        place = np.concatenate([places[row], self.places[kept].ravel()])
+        order = np.lexsort((place, -value, neuron))
+        first = np.searchsorted(neuron[order], kept)
+        best = order[first[:, None] + np.arange(k)]
+        self.activations[kept], self.places[kept] = value[best], place[best]

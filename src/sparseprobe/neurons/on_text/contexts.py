@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from sparseprobe.neurons.on_text.token_activations import TokenActivations
+    from sparseprobe.neurons.on_text.mean_activation_by_token import TokenActivations
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.datasets.preview import show
 from sparseprobe.errors import InputError
-from sparseprobe.neurons.on_text.union_test import f1_score, fires_best
+from sparseprobe.neurons.on_text.union_or_superposition import f1_of, fires_best
 
 Relation = Literal["same", "more specific", "more general", "other"]
 HIGH, RATIO = 0.8, 1.5
@@ -65,7 +65,7 @@ def label_relation(x: ArrayLike, y: ArrayLike, train: ArrayLike) -> LabelRelatio
         rows = np.flatnonzero(held & ~y & fires)
         distance = np.abs(x[rows] - x[held & ~fires].mean()) if (held & ~fires).any() else x[rows]
         rows = rows[np.argsort(-distance, kind="stable")]
-    return LabelRelation(relation, precision, recall, f1_score(y[held], fires[held]), rows)
+    return LabelRelation(relation, precision, recall, f1_of(y[held], fires[held]), rows)
 
 
 def _name(precision: float, recall: float) -> Relation:

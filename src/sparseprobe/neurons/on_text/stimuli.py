@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sparseprobe.errors import InputError
 from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.neuron_sets import Neurons, one_neuron
-from sparseprobe.neurons.on_text.token_activations import TokenActivations, texts_of
+from sparseprobe.neurons.on_text.mean_activation_by_token import TokenActivations, texts_of
 from sparseprobe.tables import STIMULI, make_table
 
 LONGEST_PREFIX = 3

@@ -8,7 +8,7 @@ Cost: one forward pass up to the last wanted layer; memory of one batch, batch_t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.models import Batch, LanguageModel, pad
 from sparseprobe.models.forward_pass import rows_by_length
+from sparseprobe.neuron import Neuron
 from sparseprobe.progress import SILENT, Progress
 
 BATCH_TOKENS = 4096
@@ -116,6 +117,16 @@ def class_tokens(data: ProbingDataset, feature: str, label: int) -> NDArray[np.b
     return np.cumsum(edges[:-1]) > 0
 
 
-def columns_of(layers: dict[int, NDArray[Any]], pairs: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
-    """The activations (n, m) of neurons given as (layer, index)."""
-    return np.stack([layers[layer][:, index] for layer, index in pairs], axis=1).astype(np.float32)
+def columns_of(layers: Mapping[int, NDArray[Any]], neurons: Sequence[Neuron]) -> NDArray[np.float32]:
+    """The activations (n, m) of neurons; of one side of a neuron how far it goes there, 0 on the other side."""
+    columns = []
+    for neuron in neurons:
+        values = layers[neuron.layer][:, neuron.index].astype(np.float32)
+        columns.append(np.maximum(-values if neuron.sign == "-" else values, 0) if neuron.sign else values)
+    return np.stack(columns, axis=1)
+
+
+def sequences_of(data: ProbingDataset, splits: Sequence[str] | None) -> NDArray[np.int64]:
+    """Numbers of the sequences with an example in some splits (None: in any), the rows of `data.subset(splits=...)`."""
+    examples = data.examples if splits is None else data.examples[data.examples["split"].isin(list(splits))]
+    return np.unique(examples["sequence"].to_numpy(np.int64))

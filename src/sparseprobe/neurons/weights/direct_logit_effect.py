@@ -28,6 +28,7 @@ from sparseprobe.neurons.interventions.suffix_pass import logits
 from sparseprobe.neurons.neuron_sets import Neurons, named_neurons
 from sparseprobe.neurons.weights.folded_norm import folded_mlp_norm, folded_norm
 from sparseprobe.neurons.weights.token_classes import class_masks
+from sparseprobe.statistics.moments import moments
 from sparseprobe.tables import LOGIT_MOMENTS, PROMOTED, TOKEN_CLASSES, make_table, name_neurons
 
 EFFECT_BYTES = 64 * 2**20
@@ -39,7 +40,8 @@ SEEN_AS_ONE = 0.01
 def logit_effect(model: LanguageModel, neurons: Neurons, *, scale: float = 1.0) -> NDArray[np.float64]:
     """Logits per unit of activation, (n_neurons, n_vocabulary), in the order in which the neurons are named.
 
-    `scale` is the s that the final norm divides by. Raises `UnsupportedModelError` for models without an unembedding of
+    The effect of one side of a neuron is that of going one unit further to that side. `scale` is the s that the final
+    norm divides by. Raises `UnsupportedModelError` for models without an unembedding of
     the residual stream's width and for those that normalise the residual stream itself in every block, `InputError` for
     neurons that are not there.
 
@@ -50,7 +52,10 @@ def logit_effect(model: LanguageModel, neurons: Neurons, *, scale: float = 1.0) 
     if not scale > 0:
         raise InputError(f"scale={scale!r} is no norm's scale: give a positive number")
     chosen, read = named_neurons(model, neurons), _reader(model)
-    rows = [_written(model, neuron.layer, slice(neuron.index, neuron.index + 1)) for neuron in chosen]
+    rows = [
+        (-1 if neuron.sign == "-" else 1) * _written(model, neuron.layer, slice(neuron.index, neuron.index + 1))
+        for neuron in chosen
+    ]
     return read(torch.cat(rows)) / scale
 
 
@@ -73,14 +78,22 @@ def logit_moments(
         for start in range(0, model.width("mlp", layer), block):
             effects = read(_written(model, layer, slice(start, start + block)))
             index = np.arange(start, start + len(effects))
-            parts.append(pd.DataFrame({"layer": np.int64(layer), "index": index, **_moments(effects)}))
+            parts.append(pd.DataFrame({"layer": np.int64(layer), "index": index, **moments(effects)}))
     return make_table(name_neurons(pd.concat(parts, ignore_index=True), "mlp"), LOGIT_MOMENTS)
 
 
 def promoted_tokens(
-    model: LanguageModel, neurons: Neurons, *, tokenizer: TokenizerRecord, n: int = 10, scale: float = 1.0
+    model: LanguageModel,
+    neurons: Neurons,
+    *,
+    tokenizer: TokenizerRecord,
+    n: int = 10,
+    scale: float = 1.0,
+    effects: NDArray[np.float64] | None = None,
 ) -> pd.DataFrame:
     """The `n` most promoted and the `n` most suppressed tokens of each neuron; columns of `PROMOTED`.
+
+    `effects` is what `logit_effect` gave for these neurons, which saves computing it again.
 
     >>> from sparseprobe.neurons.planted_language import planted_model, planted_text
     >>> promoted_tokens(planted_model(), "L0.N0", tokenizer=planted_text(2).tokenizer, n=1)["text"].tolist()[0]
@@ -89,7 +102,8 @@ def promoted_tokens(
     chosen = named_neurons(model, neurons)
     texts = token_texts(tokenizer) if tokenizer.definition else ()
     rows = []
-    for neuron, effect in zip(chosen, logit_effect(model, list(chosen), scale=scale), strict=True):
+    found = logit_effect(model, list(chosen), scale=scale) if effects is None else effects
+    for neuron, effect in zip(chosen, found, strict=True):
         order = np.argsort(-effect, kind="stable")
         for direction, tokens in (("promoted", order[:n]), ("suppressed", order[::-1][:n])):
             rows += [
@@ -107,16 +121,23 @@ def promoted_tokens(
 
 
 def effect_by_token_class(
-    model: LanguageModel, neurons: Neurons, *, tokenizer: TokenizerRecord, scale: float = 1.0
+    model: LanguageModel,
+    neurons: Neurons,
+    *,
+    tokenizer: TokenizerRecord,
+    scale: float = 1.0,
+    effects: NDArray[np.float64] | None = None,
 ) -> pd.DataFrame:
     """Whether a neuron raises a kind of token (capitalised, leading space, digits ...) against the rest.
 
     Columns of `TOKEN_CLASSES`; `separation` is the difference of means in standard deviations of the whole vocabulary.
+    Arguments as those of `promoted_tokens`.
     """
     chosen = named_neurons(model, neurons)
     masks = class_masks(tokenizer, _unembedding(model).shape[0])
     rows = []
-    for neuron, effect in zip(chosen, logit_effect(model, list(chosen), scale=scale), strict=True):
+    found = logit_effect(model, list(chosen), scale=scale) if effects is None else effects
+    for neuron, effect in zip(chosen, found, strict=True):
         for name, (inside, outside) in masks.items():
             if not (inside.any() and outside.any()):
                 continue
@@ -212,17 +233,3 @@ def _logit_factor(model: LanguageModel) -> float:
         plain = (head @ hidden).double()
     factor = float(((given - bias) * plain).sum() / plain.square().sum())
     return 1.0 if abs(factor - 1) < SEEN_AS_ONE else factor
-
-
-def _moments(effects: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    mean = effects.mean(1)
-    centred = effects - mean[:, None]
-    variance = np.mean(centred**2, axis=1)
-    spread = np.sqrt(np.where(variance > 0, variance, np.nan))[:, None]
-    standard = centred / spread
-    return {
-        "mean": mean,
-        "variance": variance,
-        "skewness": np.mean(standard**3, axis=1),
-        "kurtosis": np.mean(standard**4, axis=1) - 3,
-    }

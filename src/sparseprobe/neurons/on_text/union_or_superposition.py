@@ -24,6 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 from sparseprobe.errors import InputError
 from sparseprobe.solvers.logistic import logistic
 from sparseprobe.solvers.two_class_data import balanced_weights
+from sparseprobe.statistics.best_threshold import best_thresholds
+from sparseprobe.statistics.confusion import Confusion
 
 Decision = Literal["single", "union", "superposition", "distributed"]
 MARGIN = 0.05
@@ -79,13 +81,13 @@ def union_test(X: ArrayLike, y: ArrayLike, train: ArrayLike, *, margin: float = 
     fires = np.stack([fires_best(column, y, train) for column in X.T], axis=1)
     number = fires.sum(1)
     k, held = X.shape[1], ~train
-    best = int(np.argmax([f1_score(y[train], fires[train, j]) for j in range(k)]))
-    least = 2 + int(np.argmax([f1_score(y[train], number[train] >= t) for t in range(2, k + 1)]))
+    best = int(np.argmax([f1_of(y[train], fires[train, j]) for j in range(k)]))
+    least = 2 + int(np.argmax([f1_of(y[train], number[train] >= t) for t in range(2, k + 1)]))
     scores = {
-        "f1_single": f1_score(y[held], fires[held, best]),
-        "f1_union": f1_score(y[held], number[held] >= 1),
-        "f1_together": f1_score(y[held], number[held] >= least),
-        "f1_probe": f1_score(y[held], probe_says_yes(X, y, train)[held]),
+        "f1_single": f1_of(y[held], fires[held, best]),
+        "f1_union": f1_of(y[held], number[held] >= 1),
+        "f1_together": f1_of(y[held], number[held] >= least),
+        "f1_probe": f1_of(y[held], probe_says_yes(X, y, train)[held]),
     }
     positives, firing = fires[held & y], fires[held]
     both = positives.T.astype(np.float64) @ positives
@@ -101,22 +103,16 @@ def union_test(X: ArrayLike, y: ArrayLike, train: ArrayLike, *, margin: float = 
     )
 
 
-def f1_score(y: NDArray[np.bool_], yes: NDArray[np.bool_]) -> float:
-    """2 tp / (positives + called positive); 0 without either."""
-    return 2 * float((y & yes).sum()) / max(1, int(y.sum() + yes.sum()))
+def f1_of(y: NDArray[np.bool_], yes: NDArray[np.bool_]) -> float:
+    """F1 of saying yes; 0 without a positive or a yes."""
+    return float(Confusion.of(y, yes).f1())
 
 
 def fires_best(x: NDArray[np.float64], y: NDArray[np.bool_], train: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Where a neuron is past the threshold of best F1 on training examples, above or below as its class means say."""
-    sign = 1.0 if x[train & y].mean() >= x[train & ~y].mean() else -1.0
-    values, positive = sign * x[train], y[train]
-    order = np.argsort(-values, kind="stable")
-    hits = np.cumsum(positive[order])
-    scores = 2 * hits / (positive.sum() + np.arange(1, len(values) + 1))
-    last_of_ties = np.append(np.diff(values[order]) < 0, True)
-    at = int(np.argmax(np.where(last_of_ties, scores, -1)))
-    below = values[order][at + 1] if at + 1 < len(values) else values[order][at] - 1
-    return np.asarray(sign * x > (values[order][at] + below) / 2)
+    upwards = x[train & y].mean() >= x[train & ~y].mean()
+    [threshold], _ = best_thresholds(x[train, None], y[train], np.array([upwards]))
+    return np.asarray(x > threshold if upwards else x < threshold)
 
 
 def probe_says_yes(X: NDArray[np.float64], y: NDArray[np.bool_], train: NDArray[np.bool_]) -> NDArray[np.bool_]:

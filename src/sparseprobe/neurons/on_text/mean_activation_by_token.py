@@ -1,4 +1,4 @@
-"""A few neurons on every token of a text, and what that says token by token.
+"""Mean activation by token and by class: a few neurons on every token of a text, and what that says token by token.
 
 Chosen neurons are kept whole, 4 bytes a token and neuron (ten neurons on a million tokens: 40 MB; checked before), so
 everything here is exact and a plain function of arrays: activation by token, by class, and the same token in and out of
@@ -8,7 +8,7 @@ a context (the paper's disambiguation figure, case study 2: what differs then is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,12 @@ class TokenActivations:
         """(n_tokens,) tokens that are not special."""
         return ~np.isnan(self.matrix[:, 0])
 
+    def side(self, sign: Literal["+", "-"]) -> TokenActivations:
+        """One side of every neuron as sizes: max(a, 0), or for "-" max(-a, 0)."""
+        sized = self.matrix if sign == "+" else -self.matrix
+        chosen = tuple(neuron.side(sign) for neuron in self.neurons)
+        return TokenActivations(chosen, self.data, np.maximum(sized, 0, dtype=np.float32))
+
 
 def read_tokens(
     model: LanguageModel,
@@ -50,7 +56,7 @@ def read_tokens(
     memory: int | str | None = None,
     progress: Progress | None = None,
 ) -> TokenActivations:
-    """Activations of chosen neurons at all tokens of `data`.
+    """Activations of chosen neurons at all tokens of `data`; of one side of a neuron (`L5.N701-`) its size there.
 
     Raises `InputError` for neurons that are not there, `ResourceError` if they do not fit into memory.
 
@@ -61,10 +67,9 @@ def read_tokens(
     chosen = named_neurons(model, neurons)
     require_memory(4 * data.n_tokens * len(chosen), memory)
     values = np.full((data.n_tokens, len(chosen)), np.nan, np.float32)
-    pairs = [(neuron.layer, neuron.index) for neuron in chosen]
-    layers = sorted({layer for layer, _ in pairs})
+    layers = sorted({neuron.layer for neuron in chosen})
     for places, found in stream_text(model, data, layers=layers, batch_tokens=batch_tokens, progress=progress):
-        values[places] = columns_of(found, pairs)
+        values[places] = columns_of(found, chosen)
     return TokenActivations(chosen, data, values)
 
 

@@ -13,14 +13,14 @@ from sparseprobe.errors import InputError, UnsupportedModelError
 from sparseprobe.models import LanguageModel, pad
 from sparseprobe.neurons.neuron_sets import named_neurons
 from sparseprobe.neurons.planted_language import LETTERS, planted_model, planted_text
-from sparseprobe.neurons.weights.folded_norm import folded_norm, mean_inverse_scale
-from sparseprobe.neurons.weights.output_logits import (
+from sparseprobe.neurons.weights.direct_logit_effect import (
     effect_by_token_class,
     input_tokens,
     logit_effect,
     logit_moments,
     promoted_tokens,
 )
+from sparseprobe.neurons.weights.folded_norm import folded_norm, mean_inverse_scale
 from sparseprobe.neurons.weights.token_classes import class_masks
 from sparseprobe.tables import LOGIT_MOMENTS, PROMOTED, TOKEN_CLASSES, check_table
 
@@ -246,7 +246,9 @@ def test_separation(monkeypatch):
     """By hand on a vocabulary of which half is digits."""
     model, tokenizer = planted_model(), planted_text(2).tokenizer
     inside = np.arange(16) < 8
-    monkeypatch.setattr("sparseprobe.neurons.weights.output_logits.class_masks", lambda *_: {"half": (inside, ~inside)})
+    monkeypatch.setattr(
+        "sparseprobe.neurons.weights.direct_logit_effect.class_masks", lambda *_: {"half": (inside, ~inside)}
+    )
     row = effect_by_token_class(model, "L0.N0", tokenizer=tokenizer).iloc[0]
     effect = logit_effect(model, "L0.N0")[0]
     np.testing.assert_allclose(row["separation"], (effect[:8].mean() - effect[8:].mean()) / effect.std())

@@ -4,12 +4,13 @@ import importlib
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from sparseprobe.errors import InputError
 from sparseprobe.neurons.on_text.label_relation import label_relation
+from sparseprobe.neurons.on_text.mean_activation_by_token import read_tokens
 from sparseprobe.neurons.on_text.stimuli import _related, stimuli
-from sparseprobe.neurons.on_text.token_activations import read_tokens
-from sparseprobe.neurons.on_text.union_test import f1_score, fires_best, union_test
+from sparseprobe.neurons.on_text.union_or_superposition import fires_best, union_test
 from sparseprobe.neurons.planted_language import planted_model, planted_text
 
 
