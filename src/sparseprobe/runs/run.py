@@ -4,6 +4,7 @@
     provenance.json            software, hardware, hashes, times
     dataset/                   the texts as token ids, the labels, the splits
     activations/               the wanted layers at the labelled positions
+    reference/                 for ablation: what neurons do on the training text
     tables/EXPERIMENT.parquet  one table for each experiment: sweep, neurons, ...
 
 A stage that is complete is not done again, and the tables are written part by part (a layer, or for ablation a
@@ -104,7 +105,7 @@ def run(spec: RunSpec, out: str | Path, *, progress: Progress = SILENT) -> Run:
     for name in asked:
         path = folder / "tables" / f"{name}.parquet"
         if name == ABLATION:
-            parts = _ablation_parts(spec, model, data, tables["neurons"])
+            parts = _ablation_parts(spec, model, data, tables["neurons"], folder / "reference")
         else:
             parts = _probing_parts(name, spec, activations, data)
         tables[name] = _in_parts(path, parts, label=name, progress=progress)
@@ -218,7 +219,7 @@ def _probing_parts(
 
 
 def _ablation_parts(
-    spec: RunSpec, model: LanguageModel, data: ProbingDataset, neurons: pd.DataFrame
+    spec: RunSpec, model: LanguageModel, data: ProbingDataset, neurons: pd.DataFrame, cache: Path
 ) -> dict[str, Callable[[], pd.DataFrame]]:
     """Each feature's few best neurons taken away on test text, one by one and together."""
     features = measured_features(data, _named_binary(spec, data))
@@ -226,7 +227,7 @@ def _ablation_parts(
     def part(few: pd.DataFrame) -> pd.DataFrame:
         alone = few["neuron"].tolist()
         sets = [*alone, alone] if len(alone) > 1 else alone
-        return ablate(model, data, sets, together=False, features=features, seed=spec.seed)
+        return ablate(model, data, sets, together=False, features=features, seed=spec.seed, cache=cache)
 
     few = few_best_neurons(neurons, spec.ablated)
     if few.empty:
