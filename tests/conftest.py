@@ -1,13 +1,17 @@
-"""Tiny random models of every supported architecture, built from their configs, each once a session."""
+"""Tiny random models of every supported architecture, and a tiny model and tiny texts of our own for whole runs."""
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
 import transformers as hf
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+import sparseprobe as sp
 from sparseprobe.models import LanguageModel
 
 VOCABULARY = 50
@@ -54,6 +58,13 @@ ARCHITECTURES = {
 CAUSAL = tuple(name for name, (family, _) in ARCHITECTURES.items() if "bert" not in name)
 
 
+WORDS = {
+    "fr": "le la les un une et dans sur maison jardin petite grande rouge fleur matin soir pluie",
+    "en": "the a an and in on house garden small large red flower morning evening rain",
+    "de": "der die das ein eine und in auf Haus Garten klein rot Blume Morgen Abend Regen",
+}
+
+
 @cache
 def build(name: str) -> hf.PreTrainedModel:
     """A model with every weight drawn at random, biases and norms included, so that leaving one out is seen."""
@@ -82,6 +93,60 @@ def tiny_module():
 def tiny_model():
     """A function from an architecture's name to its tiny `LanguageModel`; not to be changed."""
     return find
+
+
+@pytest.fixture(scope="session")
+def records() -> list[dict[str, str]]:
+    """120 short texts in three languages, each its own document."""
+    rows = []
+    for number in range(120):
+        label = list(WORDS)[number % 3]
+        words = WORDS[label].split()
+        text = " ".join(words[(number * 7 + place * place) % len(words)] for place in range(12 + number % 5))
+        rows.append({"text": f"{text} {number}", "label": label, "document": f"d{number}"})
+    return rows
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, str]]) -> Path:
+    """The same texts as a JSONL file."""
+    path = tmp_path_factory.mktemp("texts") / "texts.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in records), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, str]]) -> Path:
+    """A random GPT-NeoX of two layers with its own tokenizer, as a Hugging Face folder."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator([row["text"] for row in records], trainer)
+    hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|endoftext|>").save_pretrained(folder)
+    torch.manual_seed(0)
+    config = hf.GPTNeoXConfig(
+        vocab_size=400,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    hf.GPTNeoXForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory, texts: Path, model_folder: Path) -> Path:
+    """The texts as a saved dataset."""
+    out = tmp_path_factory.mktemp("datasets") / "custom"
+    sp.load_dataset("custom", source=texts, tokenizer=str(model_folder), context=64).save(out)
+    return out
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

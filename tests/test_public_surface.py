@@ -27,6 +27,7 @@ PROMISED = [
     "extract",
     "load_dataset",
     "load_model",
+    "open_run",
     "optimal_path",
     "optimal_support",
     "resume",

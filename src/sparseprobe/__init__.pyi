@@ -7,7 +7,7 @@ from .neuron import Neuron
 from .neurons import ablate, describe_neuron
 from .probes import NeuronSelector, SparsePath, SparseProbe, SparseRegressor
 from .reports.page import write_report
-from .runs.run import Run, resume, run
+from .runs.run import Run, open_run, resume, run
 from .runs.spec import RunSpec
 from .solvers import OptimalSupport, optimal_path, optimal_support
 
@@ -31,6 +31,7 @@ __all__ = [
     "extract",
     "load_dataset",
     "load_model",
+    "open_run",
     "optimal_path",
     "optimal_support",
     "resume",

@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 import sparseprobe as sp
-from sparseprobe.artefacts import write_yaml
+from sparseprobe.artefacts import read_table, write_table, write_yaml
 from sparseprobe.errors import DataError
-from sparseprobe.experiments import EXPERIMENTS, NEURONS, PAPER_K, SWEEP, candidate_neurons, check_table
+from sparseprobe.experiments import NEURONS, PAPER_K, SWEEP, candidate_neurons, check_table
 from sparseprobe.neurons import ABLATION
-from sparseprobe.runs import run as runs
+from sparseprobe.runs.catalogue import EXPERIMENTS
 from sparseprobe.runs.spec import RunSpec
 
 OPTIONS = ("--k", "1,2,4", "--keep", "5", "--quiet")
@@ -62,46 +62,11 @@ def test_json_gives_rows_for_machines(command: Any, dataset: Path, model_folder:
     assert all(0 <= row["f1_low"] <= row["f1"] <= row["f1_high"] <= 1 for row in rows)
 
 
-@pytest.mark.parametrize("fails_at", ["activations", "sweep", "neurons", "ablation"])
-def test_a_run_that_was_stopped_goes_on_and_gives_the_same(
-    command: Any,
-    dataset: Path,
-    model_folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    fails_at: str,
-) -> None:
-    experiments = ("sweep", "neurons", *(("ablation",) if fails_at == "ablation" else ()))
-    given = ("--model", model_folder, "--dataset", dataset, *OPTIONS, "--experiments", ",".join(experiments))
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert command("run", *given, "--out", whole).code == 0
-    stage = {"activations": "extract", "ablation": "ablate"}.get(fails_at, "do_experiment")
-    calls = []
-
-    def stops_on_the_second_part(*arguments: Any, **options: Any) -> Any:
-        if stage != "do_experiment" or arguments[0] == fails_at:
-            calls.append(options)
-        if stage == "extract" or len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*arguments, **options)
-
-    real = getattr(runs, stage)
-    with monkeypatch.context() as patched:
-        patched.setattr(runs, stage, stops_on_the_second_part)
-        assert command("run", *given, "--out", broken).code == 130
-    assert not (broken / "tables" / f"{experiments[-1]}.parquet").exists()
-    assert command("resume", broken, "--quiet").code == 0
-    for name in experiments:
-        table = Path("tables") / f"{name}.parquet"
-        pd.testing.assert_frame_equal(without_time(broken / table), without_time(whole / table))
-    assert sorted(path.stem for path in (broken / "tables").iterdir()) == sorted(experiments)
-
-
 def test_every_experiment_can_be_asked_for_and_gives_the_table_of_its_command(
     command: Any, dataset: Path, model_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    names = [name for name, experiment in EXPERIMENTS.items() if experiment.kind == "binary"]
+    names = [name for name, experiment in EXPERIMENTS.items() if experiment.kind == "binary" and name != "ablation"]
     asked = ("--layers", "1", "--features", "fr,en")
     given = ("--model", model_folder, "--dataset", dataset, "--experiments", ",".join([*names, "ablation"]))
     done = command("run", *given, *asked, "--k", "1,2", "--ablated", "2", "--out", out)
@@ -116,18 +81,16 @@ def test_every_experiment_can_be_asked_for_and_gives_the_table_of_its_command(
 
 
 def test_another_experiment_joins_a_run_that_is_there(
-    command: Any, dataset: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     given = ("run", "--model", model_folder, "--dataset", dataset, "--out", out, *OPTIONS, "--layers", "1")
     assert command(*given).code == 0
-    before = (out / "tables" / "sweep.parquet").read_bytes()
-    asked = []
-    real = runs.do_experiment
-    monkeypatch.setattr(runs, "do_experiment", lambda name, *rest: asked.append(name) or real(name, *rest))
+    there = [path for part in ("tables", "activations", "dataset") for path in (out / part).rglob("*.*")]
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in there}
     assert command(*given, "--experiments", "sweep,neurons,dense").code == 0
-    assert asked == ["dense"]
-    assert (out / "tables" / "sweep.parquet").read_bytes() == before
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in there} == before
+    assert len(pd.read_parquet(out / "tables" / "dense.parquet")) == 3
     for record in (yaml.safe_load((out / "spec.yaml").read_text()), json.loads((out / "provenance.json").read_text())):
         assert record.get("spec", record)["experiments"] == ["sweep", "neurons", "dense"]
 
@@ -174,7 +137,11 @@ def test_continuous_features_are_regressed(command: Any, texts: Path, model_fold
 
 @pytest.mark.parametrize(
     ("experiments", "sentence"),
-    [("dens", "did you mean 'dense'"), ("sweep,ablation", "add it to the experiments")],
+    [
+        ("dens", "did you mean 'dense'"),
+        ("sweep,ablation", "add it to the experiments"),
+        ("sweep,regression", "the experiment 'regression' is about continuous features, and custom has none"),
+    ],
 )
 def test_experiments_that_cannot_be_done_are_refused_early(
     command: Any, dataset: Path, model_folder: Path, tmp_path: Path, experiments: str, sentence: str
@@ -297,9 +264,9 @@ def test_settings_of_another_type_are_refused_in_a_sentence(tmp_path: Path, line
 
 def test_a_run_with_a_tuple_of_k_can_be_run_again(dataset: Path, model_folder: Path, tmp_path: Path) -> None:
     spec = RunSpec(str(model_folder), str(dataset), k=(1, 2), layers="1", features="fr", experiments="sweep")
-    first = runs.run(spec, tmp_path / "run").sweep
+    first = sp.run(spec, tmp_path / "run").sweep
     assert sorted(first["k"]) == [1, 2]
-    pd.testing.assert_frame_equal(runs.run(spec, tmp_path / "run").sweep, first)
+    pd.testing.assert_frame_equal(sp.run(spec, tmp_path / "run").sweep, first)
 
 
 def test_what_was_asked_reaches_the_pruning(command: Any, dataset: Path, model_folder: Path, tmp_path: Path) -> None:
@@ -319,7 +286,6 @@ def test_what_was_asked_reaches_the_pruning(command: Any, dataset: Path, model_f
     ("options", "sentence"),
     [
         (("--selection", "correlation"), "unknown selection 'correlation'"),
-        (("--selection", "adaptive", "--experiments", "regression"), "Known: matching_pursuit, correlation"),
         (("--preset", "papers"), "did you mean 'paper'"),
         (("--keep", "0"), "keep must be an integer of at least 1"),
     ],
@@ -365,16 +331,17 @@ def test_activations_of_another_dataset_are_refused(
     assert "the activations are those of other texts or spans" in refused.err
 
 
-def test_neurons_that_never_fire_on_their_feature_leave_nothing_to_take_away(
-    command: Any, dataset: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_neurons_that_never_fire_on_their_feature_leave_nothing_to_ablate(
+    command: Any, dataset: Path, model_folder: Path, tmp_path: Path
 ) -> None:
-    nothing = pd.DataFrame({"feature": [], "layer": [], "neuron": []})
-    monkeypatch.setattr(runs, "few_best_neurons", lambda *_: nothing)
-    given = ("--model", model_folder, "--dataset", dataset, "--out", tmp_path / "run", "--experiments")
-    refused = command("run", *given, "neurons,ablation")
+    given = ("run", "--model", model_folder, "--dataset", dataset, "--out", tmp_path / "run", "--experiments")
+    assert command(*given, "neurons").code == 0
+    path = tmp_path / "run" / "tables" / "neurons.parquet"
+    write_table(path, read_table(path).assign(mean_difference=-1.0))
+    refused = command(*given, "neurons,ablation")
     assert refused.code == 2
     assert "none of the neurons kept (keep=100) fires on its feature" in refused.err
-    assert (tmp_path / "run" / "tables" / "neurons.parquet").is_file()
+    assert path.is_file()
 
 
 def test_a_dataset_of_the_default_preset_is_not_run_as_the_papers(
@@ -394,7 +361,7 @@ def test_an_experiment_refuses_what_it_has_no_use_for(
     stored = ("--activations", tmp_path / "activations", "--dataset", dataset, "--out", tmp_path / "table.parquet")
     refused = command("experiment", "dense", *stored, "--selection", "adaptive", "--k", "3")
     assert refused.code == 2
-    assert "the experiment 'dense' takes no selection and no k: leave it away" in refused.err
+    assert "the experiment 'dense' takes no k and no selection: omit them" in refused.err
 
 
 def test_a_run_of_a_sweep_alone_shows_it(command: Any, dataset: Path, model_folder: Path, tmp_path: Path) -> None:

@@ -83,15 +83,13 @@ def experiment_command(
     if name not in EXPERIMENTS:
         raise UnknownNameError("experiment", name, EXPERIMENTS)
     from sparseprobe.activations.layer_choice import choose_layers
-    from sparseprobe.experiments import Asked, do_experiment
-    from sparseprobe.runs.catalogue import refuse_unused
+    from sparseprobe.runs.catalogue import do_experiment
 
     show: Show = context.obj
     activations = sp.Activations.open(stored)
     layers = given.pop("layers", "all")
     chosen = None if layers == "all" else choose_layers(layers, max(activations.layers) + 1)
-    asked = Asked(layers=chosen, **given)
-    refuse_unused(name, asked)
-    table = do_experiment(name, activations, sp.ProbingDataset.load(dataset), asked, progress=show.progress)
+    data = sp.ProbingDataset.load(dataset)
+    table = do_experiment(name, activations, data, layers=chosen, progress=show.progress, **given)
     write_table(out, table)
     show_table(show, table, title=name, path=out)

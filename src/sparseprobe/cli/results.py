@@ -152,7 +152,7 @@ def _show_neurons(show: Show, finished: sp.Run) -> None:
 def _show_ablation(show: Show, finished: sp.Run) -> None:
     """What each feature's own neurons do to the loss on its text and elsewhere."""
     from sparseprobe.neurons import own_features, specificity
-    from sparseprobe.runs.run import few_best_neurons
+    from sparseprobe.runs.ablation import few_best_neurons
 
     few = few_best_neurons(finished.neurons, finished.spec.ablated)
     own = own_features(specificity(finished.tables["ablation"]), few)

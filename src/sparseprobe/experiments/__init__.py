@@ -17,7 +17,6 @@ from sparseprobe.experiments.single_neurons import single_neurons
 from sparseprobe.experiments.stability import selection_stability
 from sparseprobe.experiments.summary import best_neurons, candidate_neurons
 from sparseprobe.experiments.sweep import PAPER_K, sweep
-from sparseprobe.runs.catalogue import EXPERIMENTS, Asked, do_experiment
 from sparseprobe.tables import (
     BASELINES,
     CERTIFICATE,
@@ -38,7 +37,6 @@ __all__ = [
     "BASELINES",
     "CERTIFICATE",
     "DENSE",
-    "EXPERIMENTS",
     "NEURONS",
     "PAPER_K",
     "PAPER_SELECTIONS",
@@ -48,7 +46,6 @@ __all__ = [
     "SIGNIFICANCE",
     "STABILITY",
     "SWEEP",
-    "Asked",
     "Column",
     "Planted",
     "PlantedSetting",
@@ -60,7 +57,6 @@ __all__ = [
     "compare_selections",
     "confirm",
     "dense",
-    "do_experiment",
     "neuron_significance",
     "paper_grid",
     "planted_experiment",

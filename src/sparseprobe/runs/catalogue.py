@@ -1,77 +1,120 @@
 """The experiments by name, for whoever is given a name: a run's settings, the command line.
 
-Each is a function of activations and a dataset that returns one table. `Asked` holds what the settings of a run can say
-to it; what an experiment has no use for, it leaves. An experiment `by_layer` gives the same rows for a layer whether it
-is asked for one layer or for all, so that a run can do one layer after another and go on after a stop.
+A run makes one layer after another and all experiments of a layer together; an experiment that compares all layers is
+one part. A new experiment or study is one more entry here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, Literal
 
-from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.experiments.baselines import baselines
-from sparseprobe.experiments.comparison import compare_selections
-from sparseprobe.experiments.dense import dense
-from sparseprobe.experiments.pruning import pruning
-from sparseprobe.experiments.regression import regression
-from sparseprobe.experiments.significance import neuron_significance
-from sparseprobe.experiments.single_neurons import single_neurons
-from sparseprobe.experiments.stability import selection_stability
-from sparseprobe.experiments.sweep import sweep
-from sparseprobe.selection.registry import selection_named
-from sparseprobe.selection.regression_selection import REGRESSION_SELECTIONS
-from collections.abc import Callable, Iterable, Mapping, Sequence
 import pandas as pd
+
 from sparseprobe.activations import Activations
-from sparseprobe.datasets.probing_dataset import ProbingDataset
+from sparseprobe.datasets import ProbingDataset
+from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.experiments.baselines import plan_baselines
+from sparseprobe.experiments.comparison import plan_comparison
+from sparseprobe.experiments.dense import plan_dense
+from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.probed_layer import Plan, ProbedLayer, chosen_layers
+from sparseprobe.experiments.pruning import plan_pruning
+from sparseprobe.experiments.regression import plan_regression
+from sparseprobe.experiments.significance import plan_significance
+from sparseprobe.experiments.single_neurons import plan_neurons
+from sparseprobe.experiments.stability import plan_stability
+from sparseprobe.experiments.sweep import plan_sweep
+from sparseprobe.progress import SILENT, Progress
+from sparseprobe.runs.ablation import ABLATION_OF_NEURONS
+from sparseprobe.runs.experiment import Experiment, Part, Question, Sources, Work, run_parts
+from sparseprobe.tables import (
+    BASELINES,
+    DENSE,
+    NEURONS,
+    PRUNING,
+    REGRESSION,
+    SIGNIFICANCE,
+    STABILITY,
+    SWEEP,
+    Column,
+)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of an experiment; None leaves it the experiment's own default."""
+def _probing(
+    name: str,
+    about: str,
+    columns: tuple[Column, ...],
+    plan: Callable[..., Plan],
+    takes: str,
+    *,
+    kind: Literal["binary", "continuous"] = "binary",
+    by_layer: bool = True,
+) -> Experiment:
+    """The entry of an experiment that reads layers of activations."""
+    settings = tuple(takes.split())
 
-    features: Sequence[str] | None = None
-    layers: Sequence[int] | None = None
-    selection: str | None = None
-    k: Sequence[int] | None = None
-    keep: int | None = None
-    preset: str = "default"
-    seed: int = 0
+    def check(question: Question) -> Work:
+        question.named(kind, asking=f"the experiment {name!r}")
+        examples = question.binary if kind == "binary" else question.continuous
+        asked = question.given(one for one in settings if one != "preset")
+        checked = plan(examples, question.widths, **asked)
+
+        def work(sources: Sources) -> Iterator[Part]:
+            if not by_layer:
+                layers = (sources.layer(one, examples) for one in question.widths)
+                yield Part(name, "all-layers", lambda: checked.table(layers))
+                return
+            for layer in question.widths:
+                yield Part(name, f"layer-{layer}", partial(_one_layer, checked, sources, layer, examples), layer)
+
+        return work
+
+    return Experiment(name, about, columns, settings, check, kind)
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """One experiment: what it tells, what it takes, and the function that makes its table."""
-
-    about: str
-    function: Callable[..., pd.DataFrame]
-    takes: frozenset[str]
-    """Which settings of `Asked` it has a use for."""
-    kind: str = "binary"
-    """The features that it is about: binary or continuous."""
-    by_layer: bool = True
-
-
-def _experiment(about: str, function: Callable[..., pd.DataFrame], takes: str, **more: Any) -> Experiment:
-    return Experiment(about, function, frozenset(takes.split()) | {"features", "layers", "seed"}, **more)
+def _one_layer(plan: Plan, sources: Sources, layer: int, examples: LabelledExamples) -> pd.DataFrame:
+    return plan.table([sources.layer(layer, examples)])
 
 
 EXPERIMENTS: Mapping[str, Experiment] = {
-    "sweep": _experiment("k-sparse probes for each k", sweep, "selection k preset"),
-    "neurons": _experiment("every single neuron", single_neurons, "keep preset"),
-    "dense": _experiment("one probe on all neurons of a layer", dense, "preset"),
-    "pruning": _experiment("take the best neuron away, again and again", pruning, "selection k preset"),
-    "baselines": _experiment(
-        "permuted labels, random neurons, random bases beside the sweep", baselines, "selection k preset"
-    ),
-    "comparison": _experiment("the ways to choose neurons, side by side", compare_selections, "k preset"),
-    "stability": _experiment("how often a neuron is chosen over resamples", selection_stability, "selection k preset"),
-    "significance": _experiment("which neurons are more than luck", neuron_significance, "", by_layer=False),
-    "regression": _experiment(
-        "k-sparse regression of continuous features", regression, "selection k", kind="continuous"
-    ),
+    experiment.name: experiment
+    for experiment in (
+        _probing("sweep", "k-sparse probes for each k", SWEEP, plan_sweep, "selection k preset"),
+        _probing("neurons", "every single neuron", NEURONS, plan_neurons, "keep preset"),
+        _probing("dense", "one probe on all neurons of a layer", DENSE, plan_dense, "preset"),
+        _probing(
+            "pruning", "remove the best neuron, again and again", PRUNING, plan_pruning, "selection k preset"
+        ),
+        _probing(
+            "baselines",
+            "permuted labels, random neurons, random bases beside the sweep",
+            BASELINES,
+            plan_baselines,
+            "selection k preset",
+        ),
+        _probing("comparison", "the ways to choose neurons, side by side", SWEEP, plan_comparison, "k preset"),
+        _probing(
+            "stability",
+            "how often a neuron is chosen over resamples",
+            STABILITY,
+            plan_stability,
+            "selection k preset",
+        ),
+        _probing(
+            "significance", "which neurons are more than luck", SIGNIFICANCE, plan_significance, "", by_layer=False
+        ),
+        _probing(
+            "regression",
+            "k-sparse regression of continuous features",
+            REGRESSION,
+            plan_regression,
+            "selection k",
+            kind="continuous",
+        ),
+        ABLATION_OF_NEURONS,
+    )
 }
 
 
@@ -86,40 +129,6 @@ def experiment_named(name: str) -> Experiment:
     return EXPERIMENTS[name]
 
 
-def refuse_selection(name: str, selection: str, *, preset: str = "default") -> None:
-    """See that an experiment can choose its neurons in the way of this name, where it chooses any at all.
-
-    Raises `UnknownNameError` with the names that it knows.
-
-    >>> refuse_selection("regression", "correlation")
-    """
-    experiment = experiment_named(name)
-    if "selection" not in experiment.takes:
-        return
-    if experiment.kind == "binary":
-        selection_named(selection, preset=preset)
-    elif selection not in REGRESSION_SELECTIONS:
-        raise UnknownNameError(f"selection of the experiment {name!r}:", selection, REGRESSION_SELECTIONS)
-
-
-def refuse_unused(name: str, asked: Asked) -> None:
-    """See that an experiment asked for by itself has a use for everything that is said to it.
-
-    >>> refuse_unused("dense", Asked(k=[2]))
-    Traceback (most recent call last):
-        ...
-    sparseprobe.errors.InputError: the experiment 'dense' takes no k: leave it away
-    """
-    plain, takes = Asked(), experiment_named(name).takes
-    unused = [
-        field.name
-        for field in fields(Asked)
-        if field.name not in takes and getattr(asked, field.name) != getattr(plain, field.name)
-    ]
-    if unused:
-        raise InputError(f"the experiment {name!r} takes no {' and no '.join(unused)}: leave it away")
-
-
 def usual_experiments(data: ProbingDataset) -> tuple[str, ...]:
     """What one would do first: sweep and single neurons for binary features, regression for continuous ones.
 
@@ -131,34 +140,64 @@ def usual_experiments(data: ProbingDataset) -> tuple[str, ...]:
     return (("sweep", "neurons") if "binary" in kinds else ()) + (("regression",) if "continuous" in kinds else ())
 
 
-def features_for(name: str, data: ProbingDataset, features: Iterable[str] | None) -> list[str]:
-    """The features among those named (all by default) that an experiment is about.
-
-    Raises `UnknownNameError` for a feature that the dataset does not have, `InputError` if none is left.
-    """
-    kinds = dict(zip(data.features["name"], data.features["kind"], strict=True))
-    for feature in features or ():
-        if feature not in kinds:
-            raise UnknownNameError("feature", feature, kinds)
-    wanted = experiment_named(name).kind
-    chosen = [feature for feature in (features or kinds) if kinds[feature] == wanted]
-    if not chosen:
-        raise InputError(
-            f"the experiment {name!r} is about {wanted} features, and {data.name} has none of those asked for"
-        )
-    return chosen
+def checked_work(names: Iterable[str], question: Question) -> dict[str, Work]:
+    """The work of these experiments; raises `InputError` for what cannot be done, before any of it begins."""
+    asked = {name: experiment_named(name) for name in names}
+    for name, experiment in asked.items():
+        for table in experiment.needs_tables:
+            if table not in asked:
+                raise InputError(
+                    f"the experiment {name!r} takes its neurons from the experiment {table!r}: add it to the experiments"
+                )
+    return {name: experiment.check(question) for name, experiment in asked.items()}
 
 
-def do_experiment(name: str, acts: Activations, data: ProbingDataset, asked: Asked, **more: Any) -> pd.DataFrame:
-    """The table of an experiment; `more` goes to its function as it is. Raises what the function raises.
+def sources_of(activations: Activations, tables: Mapping[str, pd.DataFrame]) -> Sources:
+    """Activations as parts read them: the layer that was read last is kept for the next part."""
+    return Sources(activations, lru_cache(maxsize=1)(partial(ProbedLayer.read, activations)), tables)
+
+
+def do_experiment(
+    name: str,
+    acts: Activations,
+    data: ProbingDataset,
+    *,
+    layers: Iterable[int] | int | None = None,
+    features: Sequence[str] | None = None,
+    seed: int = 0,
+    preset: str = "default",
+    progress: Progress = SILENT,
+    **settings: Any,
+) -> pd.DataFrame:
+    """The table of one experiment of activations: the same as a run with it would write.
+
+    Raises `InputError` for a setting that it has no use for, an experiment that needs more than activations, and what
+    the experiment cannot do.
 
     >>> from sparseprobe.experiments import planted_experiment
     >>> acts, data = planted_experiment(n=300, width=20, informative=2)
-    >>> do_experiment("dense", acts, data, Asked())["k"].tolist()
+    >>> do_experiment("dense", acts, data)["k"].tolist()
     [20]
     """
     experiment = experiment_named(name)
-    said = {field: getattr(asked, field) for field in experiment.takes}
-    said["features"] = features_for(name, data, asked.features)
-    given = {field: value for field, value in said.items() if value is not None}
-    return experiment.function(acts, data, **given, **more)
+    if experiment.needs_model or experiment.needs_tables:
+        raise InputError(f"the experiment {name!r} needs more than activations: ask for it with `sparseprobe run`")
+    said = {one for one, value in settings.items() if value is not None} | ({"preset"} if preset != "default" else set())
+    unused = sorted(said - set(experiment.takes))
+    if unused:
+        raise InputError(f"the experiment {name!r} takes no {' and no '.join(unused)}: omit {_it(unused)}")
+    question = Question(data, chosen_layers(acts, data, layers), acts.site, features, seed, preset, settings)
+    parts = list(experiment.check(question)(sources_of(acts, {})))
+    tables: list[pd.DataFrame] = []
+    with progress.task(name, total=len(parts), unit="parts") as step:
+
+        def done(_: Part, table: pd.DataFrame) -> None:
+            tables.append(table)
+            step(1)
+
+        run_parts(parts, done)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _it(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
