@@ -83,4 +83,4 @@ def test_unknown_names_are_answered_with_the_known_ones(planted):
 
 
 def test_the_names_that_the_command_line_knows_are_the_entries():
-    assert choices.EXPERIMENTS == tuple(EXPERIMENTS)
+    assert tuple(EXPERIMENTS) == choices.EXPERIMENTS

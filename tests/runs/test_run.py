@@ -68,8 +68,8 @@ class Stop:
     seen: list[str] = field(default_factory=list)
 
     @contextmanager
-    def task(self, label: str, *, total: float, unit: str, done: float = 0) -> Iterator[Any]:  # noqa: ARG002
-        def step(amount: float = 1, /) -> None:  # noqa: ARG001
+    def task(self, label: str, *, total: float, unit: str, done: float = 0) -> Iterator[Any]:
+        def step(amount: float = 1, /) -> None:
             if self.label in label:
                 self.seen.append(label)
                 if len(self.seen) == self.steps:
@@ -96,7 +96,8 @@ class TestGoingOn:
     ) -> None:
         spec, out = tmp_path / "asked.yaml", tmp_path / "run"
         spec.write_text(yaml.safe_dump(settings))
-        command = [sys.executable, "-c", "from sparseprobe.cli import main; main()", "run", str(spec), "--out", str(out), "--quiet"]
+        program = "from sparseprobe.cli import main; main()"
+        command = [sys.executable, "-c", program, "run", str(spec), "--out", str(out), "--quiet"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             while process.poll() is None and not (out / "spec.yaml").exists():
                 time.sleep(0.02)
@@ -174,7 +175,7 @@ class TestRefusing:
             sp.run(**settings, out=tmp_path / "run", progress=Stop("sweep", 1))
         path = tmp_path / "run" / "spec.yaml"
         path.write_text(path.read_text().replace("seed: 0", "seed: 1"))
-        with pytest.raises(StorageError, match="edited after the tables .* with seed: 0: put that back"):
+        with pytest.raises(StorageError, match=r"edited after the tables .* with seed: 0: put that back"):
             sp.resume(tmp_path / "run")
 
     def test_a_changed_byte_of_a_table_is_told_or_changes_nothing(self, finished: Path, whole: Path) -> None:
@@ -224,6 +225,6 @@ class TestShowing:
         other = sp.Run(Path("<b>"), opened.spec, opened.tables)
         shown = other._repr_html_()
         assert "&lt;b&gt;" in shown
-        assert "<b>,"  not in shown
+        assert "<b>," not in shown
         assert all(name in shown for name in EXPERIMENTS)
         assert repr(opened).endswith("sweep (12 rows), neurons (30 rows), ablation (21 rows))")

@@ -53,9 +53,7 @@ def _parts(question: Question, model: LanguageModel, features: Sequence[str], so
     for number, (_, chosen) in enumerate(few.groupby("feature", sort=False)):
         alone = chosen["neuron"].tolist()
         sets = [*alone, alone] if len(alone) > 1 else alone
-        made = partial(
-            ablate, model, question.data, sets, together=False, features=list(features), seed=question.seed
-        )
+        made = partial(ablate, model, question.data, sets, together=False, features=list(features), seed=question.seed)
         yield Part("ablation", f"feature-{number}", made)
 
 

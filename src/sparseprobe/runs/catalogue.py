@@ -84,9 +84,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         _probing("sweep", "k-sparse probes for each k", SWEEP, plan_sweep, "selection k preset"),
         _probing("neurons", "every single neuron", NEURONS, plan_neurons, "keep preset"),
         _probing("dense", "one probe on all neurons of a layer", DENSE, plan_dense, "preset"),
-        _probing(
-            "pruning", "remove the best neuron, again and again", PRUNING, plan_pruning, "selection k preset"
-        ),
+        _probing("pruning", "remove the best neuron, again and again", PRUNING, plan_pruning, "selection k preset"),
         _probing(
             "baselines",
             "permuted labels, random neurons, random bases beside the sweep",
@@ -147,7 +145,7 @@ def checked_work(names: Iterable[str], question: Question) -> dict[str, Work]:
         for table in experiment.needs_tables:
             if table not in asked:
                 raise InputError(
-                    f"the experiment {name!r} takes its neurons from the experiment {table!r}: add it to the experiments"
+                    f"the experiment {name!r} takes neurons from the experiment {table!r}: add it to the experiments"
                 )
     return {name: experiment.check(question) for name, experiment in asked.items()}
 
@@ -182,8 +180,9 @@ def do_experiment(
     experiment = experiment_named(name)
     if experiment.needs_model or experiment.needs_tables:
         raise InputError(f"the experiment {name!r} needs more than activations: ask for it with `sparseprobe run`")
-    said = {one for one, value in settings.items() if value is not None} | ({"preset"} if preset != "default" else set())
-    unused = sorted(said - set(experiment.takes))
+    said = [name for name, value in settings.items() if value is not None]
+    said += [] if preset == "default" else ["preset"]
+    unused = sorted(set(said) - set(experiment.takes))
     if unused:
         raise InputError(f"the experiment {name!r} takes no {' and no '.join(unused)}: omit {_it(unused)}")
     question = Question(data, chosen_layers(acts, data, layers), acts.site, features, seed, preset, settings)

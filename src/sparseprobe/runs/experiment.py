@@ -56,8 +56,8 @@ class Question:
     def named(self, kind: str, *, asking: str = "the run") -> list[str]:
         """The features of a kind among those asked for.
 
-        Raises `UnknownNameError` for a feature that the dataset does not have, `InputError` if none is left, which names
-        what is `asking`.
+        Raises `UnknownNameError` for a feature that the dataset does not have, `InputError` if none is left, which
+        names what is `asking`.
         """
         kinds = dict(zip(self.data.features["name"], self.data.features["kind"], strict=True))
         for feature in self.features or ():

@@ -155,15 +155,14 @@ def _run(spec: RunSpec, folder: Path, progress: Progress) -> Run:
     run_folder.begin_record(folder, spec, names)
     if not (folder / run_folder.DATASET).exists():
         data.save(folder / run_folder.DATASET)
-    activations = extract(
-        model, data, **_reading(spec, data), out=folder / run_folder.ACTIVATIONS, progress=progress
-    )
+    activations = extract(model, data, **_reading(spec, data), out=folder / run_folder.ACTIVATIONS, progress=progress)
     del model  # its memory is wanted by the probes; the work of an experiment that needs it keeps it
     tables: dict[str, pd.DataFrame] = {}
     sources = sources_of(activations, tables)
     while len(tables) < len(names):
-        ready = [name for name in names if name not in tables and set(experiment_named(name).needs_tables) <= set(tables)]
-        tables |= _tables(folder, {name: work[name] for name in ready}, sources, progress)
+        waiting = [name for name in names if name not in tables]
+        ready = {name: work[name] for name in waiting if tables.keys() >= set(experiment_named(name).needs_tables)}
+        tables |= _tables(folder, ready, sources, progress)
     run_folder.finish_record(folder, data, activations)
     return Run(folder, spec, {name: tables[name] for name in names})
 
@@ -212,9 +211,7 @@ def _checked(spec: RunSpec, names: list[str], model: LanguageModel, data: Probin
     return checked_work(names, question)
 
 
-def _tables(
-    folder: Path, work: Mapping[str, Work], sources: Sources, progress: Progress
-) -> dict[str, pd.DataFrame]:
+def _tables(folder: Path, work: Mapping[str, Work], sources: Sources, progress: Progress) -> dict[str, pd.DataFrame]:
     """The tables of experiments that can be done now: the parts that are there already, and the others made now.
 
     All parts of a layer are made together, so that each layer is read once.
@@ -224,7 +221,8 @@ def _tables(
     every = [part for own in parts.values() for part in own]
     missing = [part for part in every if not _part_path(folder, part).exists()]
     missing.sort(key=lambda part: (part.layer is None, part.layer))
-    with progress.task(", ".join(parts) or "tables", total=len(every), unit="parts", done=len(every) - len(missing)) as step:
+    label, there = ", ".join(parts) or "tables", len(every) - len(missing)
+    with progress.task(label, total=len(every), unit="parts", done=there) as step:
 
         def done(part: Part, table: pd.DataFrame) -> None:
             write_table(_part_path(folder, part), table)

@@ -75,8 +75,8 @@ def _require_gone(folder: Path, note: Path) -> None:
         return
     if host != platform.node():
         raise StorageError(
-            f"process {number} on {host} has been working in {folder} since {since}: wait for its end, or remove {note} "
-            "if it was killed"
+            f"process {number} on {host} has been working in {folder} since {since}: wait for its end, "
+            f"or remove {note} if it was killed"
         )
     try:
         there = abs(psutil.Process(int(number)).create_time() - float(began)) < _CLOCK
@@ -84,14 +84,15 @@ def _require_gone(folder: Path, note: Path) -> None:
         there = False
     if there:
         raise StorageError(
-            f"a run is going on in {folder}, by process {number} since {since}: wait for its end, or choose another --out"
+            f"a run is going on in {folder}, by process {number} since {since}: wait for its end, "
+            "or choose another --out"
         )
     note.unlink(missing_ok=True)
 
 
 @contextmanager
 def asked(folder: Path, spec: RunSpec) -> Iterator[None]:
-    """Write down what is asked first of all; where it turns out that it cannot be done, what was asked before stands."""
+    """Write down what is asked first of all; if it turns out that it cannot be done, what was asked before stands."""
     path = folder / SPEC
     before = path.read_bytes() if path.exists() else None
     write_yaml(path, asdict(spec))
