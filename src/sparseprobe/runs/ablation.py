@@ -50,10 +50,13 @@ def _parts(question: Question, model: LanguageModel, features: Sequence[str], so
     silent = sorted(set(neurons["feature"]) - set(few["feature"]))
     if silent:
         warnings.warn(f"no neuron kept fires on {', '.join(silent)}: the ablation leaves them out", stacklevel=2)
+    cache = None if sources.folder is None else sources.folder / "reference"
     for number, (_, chosen) in enumerate(few.groupby("feature", sort=False)):
         alone = chosen["neuron"].tolist()
         sets = [*alone, alone] if len(alone) > 1 else alone
-        made = partial(ablate, model, question.data, sets, together=False, features=list(features), seed=question.seed)
+        made = partial(
+            ablate, model, question.data, sets, together=False, features=list(features), seed=question.seed, cache=cache
+        )
         yield Part("ablation", f"feature-{number}", made)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -150,9 +151,9 @@ def checked_work(names: Iterable[str], question: Question) -> dict[str, Work]:
     return {name: experiment.check(question) for name, experiment in asked.items()}
 
 
-def sources_of(activations: Activations, tables: Mapping[str, pd.DataFrame]) -> Sources:
+def sources_of(activations: Activations, tables: Mapping[str, pd.DataFrame], folder: Path | None = None) -> Sources:
     """Activations as parts read them: the layer that was read last is kept for the next part."""
-    return Sources(activations, lru_cache(maxsize=1)(partial(ProbedLayer.read, activations)), tables)
+    return Sources(activations, lru_cache(maxsize=1)(partial(ProbedLayer.read, activations)), tables, folder)
 
 
 def do_experiment(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -82,6 +83,8 @@ class Sources:
     """Reads a layer, or hands back the one that was read last, so that the experiments share it."""
     tables: Mapping[str, pd.DataFrame]
     """Of the experiments that are done."""
+    folder: Path | None = None
+    """Of the run, where parts may keep what they share; None outside a run."""
 
 
 @dataclass(frozen=True)

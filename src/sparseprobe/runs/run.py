@@ -4,6 +4,7 @@
     provenance.json            software, hardware, hashes, times
     dataset/                   the texts as token ids, the labels, the splits
     activations/               the wanted layers at the labelled positions
+    reference/                 for the ablation: what neurons do on the training text
     tables/EXPERIMENT.parquet  one table for each experiment: sweep, neurons, ...
 
 A stage that is complete is not done again, and the tables are written part by part (a layer, or for the ablation a
@@ -158,7 +159,7 @@ def _run(spec: RunSpec, folder: Path, progress: Progress) -> Run:
     activations = extract(model, data, **_reading(spec, data), out=folder / run_folder.ACTIVATIONS, progress=progress)
     del model  # its memory is wanted by the probes; the work of an experiment that needs it keeps it
     tables: dict[str, pd.DataFrame] = {}
-    sources = sources_of(activations, tables)
+    sources = sources_of(activations, tables, folder)
     while len(tables) < len(names):
         waiting = [name for name in names if name not in tables]
         ready = {name: work[name] for name in waiting if tables.keys() >= set(experiment_named(name).needs_tables)}
