@@ -43,7 +43,7 @@ def test_what_is_read_is_what_was_written(data: ProbingDataset, tmp_path: Path) 
 
 def test_saving_again_replaces_a_dataset_and_nothing_else(data: ProbingDataset, tmp_path: Path) -> None:
     data.save(tmp_path / "d")
-    data.subset(splits=["train"]).save(tmp_path / "d")
+    data.subset(splits=["train"]).save(tmp_path / "d", overwrite=True)
     assert ProbingDataset.load(tmp_path / "d").n_examples < data.n_examples
     (tmp_path / "empty").mkdir()
     data.save(tmp_path / "empty")
@@ -55,14 +55,14 @@ def test_saving_again_replaces_a_dataset_and_nothing_else(data: ProbingDataset, 
 
 
 def test_a_full_disk_leaves_the_older_dataset_whole(data: ProbingDataset, tmp_path: Path, monkeypatch) -> None:
-    data.save(tmp_path / "d")
+    data.save(tmp_path / "d", overwrite=True)
 
     def full(*args: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
     with pytest.raises(StorageError, match=r"cannot be written to .*: No space left on device"):
-        data.subset(splits=["train"]).save(tmp_path / "d")
+        data.subset(splits=["train"]).save(tmp_path / "d", overwrite=True)
     assert ProbingDataset.load(tmp_path / "d").hash() == data.hash()
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
 
@@ -76,7 +76,7 @@ def test_a_place_that_cannot_be_written_is_said(data: ProbingDataset, tmp_path: 
 def test_reading_refuses_what_is_no_dataset_or_was_changed(data: ProbingDataset, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="is not a saved dataset"):
         ProbingDataset.load(tmp_path)
-    data.save(tmp_path / "d")
+    data.save(tmp_path / "d", overwrite=True)
     data.labels.assign(fr=1 - data.labels["fr"]).to_parquet(tmp_path / "d" / "labels.parquet", index=False)
     with pytest.raises(StorageError, match="was changed after it was saved"):
         ProbingDataset.load(tmp_path / "d")
@@ -94,7 +94,7 @@ def test_reading_refuses_what_is_no_dataset_or_was_changed(data: ProbingDataset,
 
 
 def test_a_saved_folder_is_loaded_by_its_path(data: ProbingDataset, tmp_path: Path, families) -> None:
-    data.save(tmp_path / "d")
+    data.save(tmp_path / "d", overwrite=True)
     assert load_dataset(tmp_path / "d").hash() == data.hash()
     with pytest.raises(TokenizerMismatchError):
         load_dataset(tmp_path / "d", tokenizer=families["unigram"])
@@ -106,7 +106,7 @@ def test_a_saved_folder_is_loaded_by_its_path(data: ProbingDataset, tmp_path: Pa
 
 
 def test_a_tokenizer_file_that_is_not_whole_is_refused(data: ProbingDataset, tmp_path: Path) -> None:
-    data.save(tmp_path / "d")
+    data.save(tmp_path / "d", overwrite=True)
     path = tmp_path / "d" / "tokenizer.json"
     path.write_text(path.read_text(encoding="utf-8")[:-20], encoding="utf-8")
     with pytest.raises(StorageError, match=r"tokenizer\.json is not JSON or is damaged: build the dataset again"):

@@ -43,7 +43,7 @@ def test_the_labelled_span_is_marked_in_the_text_that_the_model_sees(tokenizer: 
 
 def test_continuous_features_show_their_value_and_ids_serve_where_there_is_no_text() -> None:
     lines = make(None, "continuous").preview("a").splitlines()
-    assert lines == ["0.25  train       x  3⟦4⟧5 6", "1.5  train       y  3⟦4⟧5 6"]
+    assert lines == ["0.25  train       x  3⟦ 4⟧ 5 6", "1.5  train       y  3⟦ 4⟧ 5 6"]
 
 
 def test_long_texts_are_shortened_and_n_is_kept(tokenizer: Tokenizer) -> None:

@@ -176,7 +176,7 @@ def test_what_cannot_be_asked_is_said(planted):
     test_only = data.labels.assign(f0=np.where(data.examples["split"] == "train", 1, data.labels["f0"]).astype(np.int8))
     cases = [
         ({"features": ["f9"]}, data, UnknownNameError, "unknown feature 'f9'.*Known: f0, f1"),
-        ({"features": "f0"}, data, InputError, "features must be a list of names, got 'f0'"),
+        ({"features": "f9"}, data, UnknownNameError, "unknown feature 'f9'.*Known: f0, f1"),
         ({"layers": [7]}, data, InputError, "no layer 7 among the activations: they have 0, 1"),
         ({"layers": []}, data, InputError, r"layers=\[\] names no layer: the activations have 0, 1"),
         ({"layers": 7}, data, InputError, "no layer 7 among the activations: they have 0, 1"),

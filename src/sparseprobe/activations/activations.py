@@ -21,6 +21,7 @@ from sparseprobe.activations.precision import READ
 from sparseprobe.activations.store import open_layers, read_manifest, require_complete
 from sparseprobe.choices import PRECISIONS
 from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.printable import html_record
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +105,28 @@ class Activations:
         if layer not in self.by_layer:
             raise UnknownNameError("layer", layer, map(str, self.layers))
         return self.by_layer[layer]
+
+    def __getitem__(self, layer: int) -> LayerActivations:
+        """The same as `layer`."""
+        return self.layer(layer)
+
+    def __iter__(self) -> Iterator[int]:
+        """The layers, ascending."""
+        return iter(self.layers)
+
+    def _repr_html_(self) -> str:
+        widths = sorted({self.width(layer) for layer in self.layers})
+        return html_record(
+            f"activations of {self.model_name}",
+            {
+                "examples": f"{self.n_examples:,}",
+                "layers": ", ".join(map(str, self.layers)),
+                "width": ", ".join(f"{width:,}" for width in widths),
+                "site": self.site,
+                "aggregation": self.aggregate,
+                "dtype": self.layer(self.layers[0]).dtype,
+            },
+        )
 
     def width(self, layer: int) -> int:
         """Number of activations in a row of a layer."""

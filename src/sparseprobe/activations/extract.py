@@ -26,9 +26,10 @@ from sparseprobe.activations.reading_plan import ReadingPlan
 from sparseprobe.activations.site_reader import read_site
 from sparseprobe.activations.store import ActivationStore
 from sparseprobe.choices import AGGREGATIONS, PRECISIONS, SITES, Aggregation, Precision, Site
+from sparseprobe.datasets.loading import as_dataset
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.models import LanguageModel
+from sparseprobe.models import LanguageModel, as_model
 from sparseprobe.models.forward_pass import Side
 from sparseprobe.progress import SILENT, Progress, Step
 
@@ -36,12 +37,12 @@ SIDES = ("right", "left")
 
 
 def extract(
-    model: LanguageModel,
-    data: ProbingDataset,
+    model: LanguageModel | str | Path,
+    data: ProbingDataset | str | Path,
     *,
     layers: LayerChoice = "all",
     site: Site = "mlp",
-    aggregate: Aggregation = "none",
+    aggregate: Aggregation | None = None,
     dtype: Precision = "float16",
     out: str | Path | None = None,
     batch_tokens: int = BATCH_TOKENS,
@@ -53,6 +54,7 @@ def extract(
 
     - `layers`: "all", 3, "0:4", "0,2,-1" or a list; `site`: see `sparseprobe.models.Site`.
     - `aggregate`: how the tokens of a span become one row: `mean`, `max`, `last`, or `none` for spans of one token.
+      Default: the dataset's recommendation.
     - `dtype`: float16, bfloat16 or float32, as stored; the model's own precision is chosen when it is loaded.
     - `out`: a folder to write to; a run that was stopped goes on there, a complete one is only opened. Without it
       everything stays in memory.
@@ -61,10 +63,14 @@ def extract(
     - `padding`: "right", or "left" for models that it changes nothing for (`LanguageModel.padding`). A model that reads
       padding on the right gets texts of one length in a batch, so it is never padded.
 
+    A model and a dataset may be given by name, as `load_model` and `load_dataset` take it.
+
     Raises `InputError` for settings that cannot be used and for values that `dtype` cannot hold,
     `TokenizerMismatchError` if the dataset was made with another tokenizer, `ResourceError` if memory or disk are too
     small, `StorageError` if the folder cannot be written or holds something else.
     """
+    model = as_model(model)
+    data = as_dataset(data, model.tokenizer)
     plan, settings = prepare(
         model,
         data,
@@ -95,7 +101,7 @@ def prepare(
     *,
     layers: LayerChoice,
     site: Site,
-    aggregate: Aggregation,
+    aggregate: Aggregation | None,
     dtype: Precision,
     batch_tokens: int,
     memory: int | str | None,
@@ -105,6 +111,7 @@ def prepare(
 
     The settings are all that the numbers depend on; a folder that was written with others is refused.
     """
+    aggregate = aggregate or data.settings.get("aggregate", "none")
     _require_known(site, aggregate, dtype, padding)
     chosen = choose_layers(layers, model.n_layers)
     widths = [model.width(site, layer) for layer in chosen]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Iterable
 
-from sparseprobe.errors import InputError
+from sparseprobe.errors import SHOWN, InputError
 
+_LAYERS = re.compile(r"(?P<start>-?[0-9]{1,9})?(?P<colon>:)?(?P<stop>-?[0-9]{1,9})?")
 LayerChoice = str | int | Iterable[int]
 
 
@@ -28,7 +30,7 @@ def choose_layers(layers: LayerChoice, n_layers: int) -> tuple[int, ...]:
 
 
 def _numbers(layers: int | Iterable[int]) -> list[int]:
-    """The whole numbers given, NumPy's too; `InputError` for anything else, also for truth values."""
+    """The integers given, NumPy's too; `InputError` for anything else, also for truth values."""
     try:
         listed = list(layers) if isinstance(layers, Iterable) else [layers]
         numbers = [operator.index(number) for number in listed]
@@ -42,14 +44,12 @@ def _numbers(layers: int | Iterable[int]) -> list[int]:
 def _part(text: str, n_layers: int) -> list[int]:
     if text == "all":
         return list(range(n_layers))
-    try:
-        if ":" not in text:
-            return [_one(int(text), n_layers)]
-        start, stop = (int(end) if end else None for end in text.split(":"))
-    except (ValueError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise _not_understood(text) from error
+    match = _LAYERS.fullmatch(text)
+    if match is None or not text or (match["colon"] is None and match["stop"]):
+        raise _not_understood(text)
+    if match["colon"] is None:
+        return [_one(int(match["start"]), n_layers)]
+    start, stop = (int(match[end]) if match[end] else None for end in ("start", "stop"))
     for end in (start, stop):
         if end is not None and not -n_layers <= end <= n_layers:
             raise InputError(f"no layer {end}: the model has layers 0 to {n_layers - 1}")
@@ -63,4 +63,4 @@ def _one(layer: int, n_layers: int) -> int:
 
 
 def _not_understood(layers: object) -> InputError:
-    return InputError(f"layers={layers!r} is not understood: write all, 3, 0:4 or 0,2,5")
+    return InputError(f"layers={str(layers)[:SHOWN]!r} is not understood: write all, 3, 0:4 or 0,2,5")

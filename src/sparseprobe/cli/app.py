@@ -18,6 +18,7 @@ from sparseprobe.artefacts import storage_error
 from sparseprobe.cli import datasets, demo, models, neurons, probing, report, run
 from sparseprobe.cli.show import Show
 from sparseprobe.errors import SparseProbeError
+from sparseprobe.printable import printable
 
 FLAGS = ("--json", "--quiet", "--debug")
 
@@ -71,9 +72,9 @@ def _explain(sentence: str, *, debug: bool) -> None:
     console = Console(stderr=True)
     if debug:
         console.print_exception()
-    console.print(f"error: {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"error: {printable(sentence)}", style="red", highlight=False, markup=False, soft_wrap=True)
     raise SystemExit(2)
 
 
 def _one_line(message: Warning | str, *_: object, **__: object) -> None:
-    Console(stderr=True).print(f"warning: {message}", highlight=False, markup=False, soft_wrap=True)
+    Console(stderr=True).print(f"warning: {printable(str(message))}", highlight=False, markup=False, soft_wrap=True)

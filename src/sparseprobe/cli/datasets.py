@@ -10,7 +10,6 @@ import typer
 import sparseprobe as sp
 from sparseprobe.cli.options import asks
 from sparseprobe.cli.show import Show
-from sparseprobe.errors import InputError
 
 app = typer.Typer()
 SPLITS = ("train", "validation", "test")
@@ -47,14 +46,15 @@ def build_dataset(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there.")] = False,
 ) -> None:
     """Tokenise texts, align their labels, split them by document, and save the dataset."""
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists: choose another --out, or pass --overwrite to replace the dataset there")
+    from sparseprobe.datasets.dataset_folder import require_free
+
+    require_free(out, overwrite=overwrite)
     show: Show = context.obj
     source, settings = given.pop("source", None), given.pop("settings", {})
     data = sp.load_dataset(
         name, tokenizer=tokenizer, source=source[0] if source and len(source) == 1 else source, **given, **settings
     )
-    data.save(out)
+    data.save(out, overwrite=overwrite)
     show.rows(_features(data), title=str(out))
 
 

@@ -17,28 +17,15 @@ app.add_typer(models, name="models")
 @models.command(name="list")
 def list_models(context: typer.Context) -> None:
     """The models that ship with the package, and what they were made from; each folder holds a model card."""
-    from sparseprobe.models import shipped_models
+    from sparseprobe.demo.shipped_models import shipped_models, shipped_origin, shipped_path, shipped_shape
 
     show: Show = context.obj
-    show.rows([_row(name) for name in shipped_models()])
-
-
-def _row(name: str) -> dict[str, Any]:
-    from sparseprobe.models import shipped_origin, shipped_path
-
-    model, folder = sp.load_model(name, device="cpu"), shipped_path(name)
-    files = [] if folder is None else [path for path in folder.iterdir() if path.is_file()]
-    return {
-        "name": model.name,
-        "layers": model.n_layers,
-        "d_model": model.d_model,
-        "d_mlp": model.d_mlp,
-        "parameters": model.n_parameters,
-        "non_embedding": model.n_non_embedding,
-        "bytes": sum(path.stat().st_size for path in files),
-        "origin": shipped_origin(name),
-        "path": str(folder),
-    }
+    show.rows(
+        [
+            {"name": name, **shipped_shape(name), "origin": shipped_origin(name), "path": str(shipped_path(name))}
+            for name in shipped_models()
+        ]
+    )
 
 
 @models.command(name="show")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Mapping
@@ -13,10 +12,12 @@ import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
 from rich.table import Table
 from rich.text import Text
 
 from sparseprobe.cli.bars import Bars
+from sparseprobe.printable import printable, printable_json
 from sparseprobe.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ class Show:
     def note(self, text: str) -> None:
         """Something a person may want to know and a machine does not."""
         if not (self.quiet or self.json):
-            self.err.print(Text(text), soft_wrap=True)
+            self.err.print(Text(printable(text)), soft_wrap=True)
 
     def text(self, text: str) -> None:
         """A result that is plain text."""
-        self.out.print(Text(text), soft_wrap=True)
+        self.out.print(Text(printable(text)), soft_wrap=True)
 
     def rows(self, rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> None:
         """A result that is a table; with `--json` a list of objects."""
@@ -60,7 +61,7 @@ class Show:
             self.text("nothing to show")
             return
         table = Table(
-            title=None if title is None else Text(title),
+            title=None if title is None else Text(printable(title)),
             title_justify="left",
             header_style="bold",
             box=SIMPLE_HEAD,
@@ -71,7 +72,9 @@ class Show:
             cells = [_cell(row[name]) for row in rows]
             numeric = all(cell == "-" or cell.lstrip("-")[:1].isdigit() for cell in cells)
             short = max(map(len, cells)) <= SHORT
-            table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold", no_wrap=short)
+            table.add_column(
+                Text(printable(name)), justify="right" if numeric else "left", overflow="fold", no_wrap=short
+            )
         for row in rows:
             table.add_row(*(Text(_cell(value)) for value in row.values()))
         self.out.print(table)
@@ -87,11 +90,11 @@ class Show:
             return
         table = Table(show_header=False, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for name, value in record.items():
-            table.add_row(Text(name), Text(_cell(value)))
+            table.add_row(Text(printable(name)), Text(_cell(value)))
         self.out.print(table)
 
     def _json(self, value: Any) -> None:
-        self.out.print_json(json.dumps(_plain(value), ensure_ascii=False, allow_nan=False))
+        self.out.print(JSONHighlighter()(printable_json(_plain(value))), soft_wrap=True)
 
 
 def _plain(value: Any) -> Any:
@@ -122,4 +125,4 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.2g}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
-    return str(value)
+    return printable(str(value))

@@ -39,11 +39,24 @@ KEYS = {"format", "name", "hash", "tokenizer", "settings"}
 """What is read of dataset.json; the rest is for people."""
 
 
-def save(dataset: ProbingDataset, folder: str | os.PathLike[str]) -> None:
-    """Write a dataset to `folder`, in place of an older dataset there; raises StorageError."""
+def require_free(folder: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """See that a dataset may be written to `folder`: it is absent or empty, or a dataset that is to be overwritten.
+
+    Raises `StorageError`.
+    """
     target = Path(folder)
-    if target.exists() and not is_dataset(target) and not (target.is_dir() and not any(target.iterdir())):
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not is_dataset(target):
         raise StorageError(f"{target} exists and is not a saved dataset; choose another folder")
+    if not overwrite:
+        raise StorageError(f"{target} holds a saved dataset: choose another folder, or overwrite it (--overwrite)")
+
+
+def save(dataset: ProbingDataset, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a dataset to `folder`, with `overwrite` in place of an older dataset there; raises StorageError."""
+    target = Path(folder)
+    require_free(target, overwrite=overwrite)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary:

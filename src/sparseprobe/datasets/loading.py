@@ -91,6 +91,11 @@ def load_dataset(
     return _build_named("custom", name, source, tokenizer, options)
 
 
+def as_dataset(data: ProbingDataset | str | PathLike[str], tokenizer: AnyTokenizer | None) -> ProbingDataset:
+    """A dataset as it is, or the one of a name or a folder, for functions that take either."""
+    return load_dataset(data, tokenizer=tokenizer) if isinstance(data, str | PathLike) else data
+
+
 def require_source(name: str) -> None:
     """See that `name` is a collection, or a file or a folder.
 

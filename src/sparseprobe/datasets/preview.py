@@ -6,21 +6,53 @@ ids, so it is what the model sees, BOS included, and not what the source file sa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sparseprobe.datasets.vocabulary import running_pieces
 from sparseprobe.errors import UnknownNameError
 from sparseprobe.keyed_random import generator
+from sparseprobe.printable import printable
 
 if TYPE_CHECKING:
     from sparseprobe.datasets.probing_dataset import ProbingDataset
 
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled span with its text, as `data[i]` gives it."""
+
+    text: str
+    """The text of its whole sequence, as the model reads it."""
+    span: str
+    """The text of the labelled span."""
+    labels: dict[str, float]
+    """The label of each feature that labels it: 1 or 0, or a number."""
+    split: str
+    """train, validation or test."""
+    group: str
+    """The document that it comes from."""
+
+
+def example_of(dataset: ProbingDataset, row: int) -> Example:
+    """Example number `row` of a dataset, counted from 0, or from the end where negative; raises IndexError."""
+    if not -len(dataset) <= row < len(dataset):
+        raise IndexError(f"no example {row}: {dataset.name} has examples 0 to {len(dataset) - 1}")
+    example = dataset.examples.iloc[row]
+    ids = dataset.sequences[int(example["sequence"])].tolist()
+    values = dataset.labels.iloc[row]
+    labels = {str(name): float(value) for name, value in values.items() if value != -1 and value == value}  # noqa: PLR0124
+    span = dataset.tokenizer.decode(ids[int(example["start"]) : int(example["stop"])])
+    return Example(dataset.tokenizer.decode(ids), span, labels, str(example["split"]), str(example["group"]))
+
+
 SHOWN_TOKENS = 24
 """Tokens shown of the text on each side of a span, and of each end of a long span."""
 
-ON_ONE_LINE = {code: chr(0x2400 + code) for code in range(32)} | dict.fromkeys((0x0A, 0x85, 0x2028, 0x2029), "⏎")
-"""Control characters and line ends, shown as signs."""
+LINE_ENDS = dict.fromkeys((0x0A, 0x85, 0x2028, 0x2029), "⏎") | {0x09: "␉"}
+"""Line ends and tabs, shown as signs so that an example stays on one line."""
 
 
 def preview(dataset: ProbingDataset, feature: str, n: int = 5) -> str:
@@ -47,13 +79,11 @@ def show(dataset: ProbingDataset, row: int) -> str:
     example = dataset.examples.iloc[row]
     ids = dataset.sequences[int(example["sequence"])]
     start, stop = int(example["start"]), int(example["stop"])
-    before, inside, after = ids[:start], ids[start:stop], ids[stop:]
-    decode = dataset.tokenizer.decode
-    left = ("…" if len(before) > SHOWN_TOKENS else "") + decode(before[-SHOWN_TOKENS:].tolist())
-    right = decode(after[:SHOWN_TOKENS].tolist()) + ("…" if len(after) > SHOWN_TOKENS else "")
+    first, last = max(0, start - SHOWN_TOKENS), min(len(ids), stop + SHOWN_TOKENS)
+    pieces = running_pieces(dataset.tokenizer, ids[first:last].tolist())
+    before, inside, after = pieces[: start - first], pieces[start - first : stop - first], pieces[stop - first :]
     if len(inside) > 2 * SHOWN_TOKENS:
-        middle = decode(inside[:SHOWN_TOKENS].tolist()) + " … " + decode(inside[-SHOWN_TOKENS:].tolist())
-    else:
-        middle = decode(inside.tolist())
-    text = f"{left}⟦{middle}⟧{right}".translate(ON_ONE_LINE)
-    return f"  {example['split']:<10}  {example['group']}  {text}"
+        inside = [*inside[:SHOWN_TOKENS], " … ", *inside[-SHOWN_TOKENS:]]
+    left, right = "…" if first else "", "…" if last < len(ids) else ""
+    text = f"{left}{''.join(before)}⟦{''.join(inside)}⟧{''.join(after)}{right}".translate(LINE_ENDS)
+    return printable(f"  {example['split']:<10}  {example['group']}  {text}")

@@ -19,10 +19,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.datasets import combining, dataset_folder
-from sparseprobe.datasets.preview import preview
+from sparseprobe.datasets.preview import Example, example_of, preview
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.datasets.tokenizer_record import AnyTokenizer, TokenizerRecord
 from sparseprobe.errors import DataError, InputError, UnknownNameError
+from sparseprobe.printable import html_record
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["SPLITS", "ProbingDataset", "Sequences", "TokenizerRecord"]
 
 SPLITS = ("train", "validation", "test")
+SHOWN_FEATURES = 20
+"""Features that a notebook lists."""
 KINDS = ("binary", "continuous")
 EXAMPLE_COLUMNS: dict[str, Any] = {
     "sequence": np.int64,
@@ -89,6 +92,28 @@ class ProbingDataset:
         sizes = f"{self.n_examples:,} examples, {len(self.features)} features, {self.n_tokens:,} tokens"
         parts = self.examples["split"].value_counts()
         return f"ProbingDataset({self.name!r}, {sizes}, {', '.join(f'{n:,} {part}' for part, n in parts.items())})"
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, row: int) -> Example:
+        """Example number `row`: its text, its span and its labels; raises IndexError."""
+        return example_of(self, row)
+
+    def _repr_html_(self) -> str:
+        splits = self.examples["split"].value_counts()
+        shares = {name: (self.labels[name] == 1).sum() for name in self.labels.columns[:SHOWN_FEATURES]}
+        features = ", ".join(f"{name} ({n:,})" if n else name for name, n in shares.items())
+        more = len(self.labels.columns) - SHOWN_FEATURES
+        return html_record(
+            self.name,
+            {
+                "examples": f"{self.n_examples:,} ({', '.join(f'{n:,} {split}' for split, n in splits.items())})",
+                "tokens": f"{self.n_tokens:,} in {len(self.sequences):,} sequences",
+                "features (positives)": features + (f", and {more} more" if more > 0 else ""),
+                "tokenizer": self.tokenizer.name,
+            },
+        )
 
     @property
     def n_examples(self) -> int:
@@ -178,12 +203,12 @@ class ProbingDataset:
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
 
-    def save(self, folder: str | PathLike[str]) -> None:
+    def save(self, folder: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write a folder of Parquet and JSON files under a temporary name, then rename it; see `dataset_folder`.
 
-        Raises StorageError if the folder cannot be written, or holds something that is not a dataset.
+        Raises StorageError if the folder cannot be written, or holds anything but a dataset to overwrite.
         """
-        dataset_folder.save(self, folder)
+        dataset_folder.save(self, folder, overwrite=overwrite)
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> ProbingDataset:

@@ -50,6 +50,72 @@ def _token_texts(definition: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def running_pieces(tokenizer: TokenizerRecord, ids: Sequence[int]) -> list[str]:
+    """What each token of a text adds to the ones before it; joined, they are the text.
+
+    A character that several tokens share stands at the last of them, and the others add nothing. Tokens whose text is
+    not known show as their ids.
+
+    >>> from tokenizers import decoders, models
+    >>> rust = Tokenizer(models.WordLevel({"a": 0, "Ġ": 1, "Ã": 2, "©": 3}, unk_token="a"))
+    >>> rust.decoder = decoders.ByteLevel()
+    >>> running_pieces(TokenizerRecord.of(rust), [0, 1, 2, 3, 0])
+    ['a', ' ', '', 'é', 'a']
+    """
+    if not tokenizer.definition:
+        return [f" {token}" if place else str(token) for place, token in enumerate(ids)]
+    pieces: list[str] = []
+    anchor = done = 0
+    for stop in range(1, len(ids) + 1):
+        before = tokenizer.decode(list(ids[anchor:done]))
+        after = tokenizer.decode(list(ids[anchor:stop]))
+        if after.endswith(FRAGMENT) and stop < len(ids) and stop - done < LONGEST_CHARACTER:
+            pieces.append("")
+            continue
+        alone = tokenizer.decode(list(ids[done:stop]))
+        pieces.append(after.removeprefix(before) if after.startswith(before) else alone)
+        anchor, done = done, stop
+    return pieces
+
+
+def token_label(tokenizer: TokenizerRecord, token: int) -> str:
+    r"""A token's text by itself; the bytes of one that is a piece of a character.
+
+    >>> from tokenizers import decoders, models
+    >>> rust = Tokenizer(models.WordLevel({"a": 0, "Ġcat": 1, "Ã": 2}, unk_token="a"))
+    >>> rust.decoder = decoders.ByteLevel()
+    >>> [token_label(TokenizerRecord.of(rust), token) for token in range(3)]
+    ['a', ' cat', '\\xc3']
+    """
+    if not tokenizer.definition:
+        return str(token)
+    text = token_texts(tokenizer)[token]
+    if FRAGMENT not in text:
+        return text
+    written = _written(tokenizer.definition)[token]
+    if not all(sign in _BYTES for sign in written):
+        return written  # byte fallback writes its tokens as <0xC3>
+    return bytes(_BYTES[sign] for sign in written).decode("utf-8", errors="backslashreplace")
+
+
+def _byte_signs() -> dict[str, int]:
+    """The sign that byte-level BPE writes for each byte (GPT-2): itself where it prints, else one from U+0100 on."""
+    own = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in own]
+    return {chr(byte): byte for byte in own} | {chr(0x100 + place): byte for place, byte in enumerate(others)}
+
+
+_BYTES = _byte_signs()
+LONGEST_CHARACTER = 4
+"""Bytes of the longest character in UTF-8, and so the most tokens that one is cut into."""
+
+
+@lru_cache(maxsize=4)
+def _written(definition: str) -> dict[int, str]:
+    vocabulary = Tokenizer.from_str(definition).get_vocab(with_added_tokens=True)
+    return {token: sign for sign, token in vocabulary.items()}
+
+
 def label_vocabulary(
     tokenizer: TokenizerRecord, properties: Sequence[Callable[[str], bool | None]]
 ) -> NDArray[np.int8]:

@@ -116,7 +116,7 @@ def _names(data: ProbingDataset, features: Iterable[str] | None, kind: str) -> t
                 f"{data.name} has no {kind} features: for a feature that is {other}, {_PROBED_WITH[other]}"
             )
         return names
-    names = () if isinstance(features, str) else tuple(features)
+    names = (features,) if isinstance(features, str) else tuple(features)
     if not names:
         raise InputError(f"features must be a list of names, got {features!r}; known: {', '.join(kinds)}")
     for name in names:

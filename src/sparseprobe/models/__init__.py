@@ -1,12 +1,12 @@
 """Language models, and where each architecture keeps its neurons and their weights."""
 
 from sparseprobe.choices import SITES, Site
+from sparseprobe.demo.shipped_models import shipped_models, shipped_origin, shipped_path
 from sparseprobe.models.forward_pass import Batch, pad
 from sparseprobe.models.language_model import LanguageModel
 from sparseprobe.models.layer import Layer
-from sparseprobe.models.loading import checkpoint_folder, load_model
+from sparseprobe.models.loading import as_model, checkpoint_folder, load_model
 from sparseprobe.models.neuron_weights import NeuronWeights
-from sparseprobe.models.shipped import shipped_models, shipped_origin, shipped_path
 
 __all__ = [
     "SITES",
@@ -15,6 +15,7 @@ __all__ = [
     "Layer",
     "NeuronWeights",
     "Site",
+    "as_model",
     "checkpoint_folder",
     "load_model",
     "pad",

@@ -23,6 +23,7 @@ from sparseprobe.models.fingerprint import model_fingerprint
 from sparseprobe.models.forward_pass import Batch, Numbering, Side, call_trunk, pad_id_of
 from sparseprobe.models.layer import Layer
 from sparseprobe.models.neuron_weights import NeuronWeights, read_neuron_weights
+from sparseprobe.printable import html_record
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -92,6 +93,21 @@ class LanguageModel:
         return (
             f"LanguageModel({self.name!r}, {self.kind}, {self.n_layers} layers, d_model={self.d_model}, "
             f"d_mlp={self.d_mlp}, {self.n_parameters:,} parameters, {self.dtype}, {self.device})"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_record(
+            self.name,
+            {
+                "kind": self.kind,
+                "layers": self.n_layers,
+                "d_model": f"{self.d_model:,}",
+                "d_mlp": f"{self.d_mlp:,}",
+                "parameters": f"{self.n_parameters:,}",
+                "sites": ", ".join(self.sites()),
+                "precision": str(self.dtype).removeprefix("torch."),
+                "device": str(self.device),
+            },
         )
 
     # ------------------------------------------------------------ shapes

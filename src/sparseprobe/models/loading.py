@@ -24,10 +24,10 @@ from transformers.models.auto.modeling_auto import (
 from transformers.utils import logging
 
 from sparseprobe.choices import Precision
+from sparseprobe.demo.shipped_models import shipped_models, shipped_path
 from sparseprobe.errors import DataError, InputError, UnknownNameError, UnsupportedModelError
 from sparseprobe.made_up_tokenizer import is_made_up
 from sparseprobe.models.language_model import LanguageModel
-from sparseprobe.models.shipped import shipped_models, shipped_path
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -78,6 +78,11 @@ def load_model(
         tokenizer = _tokenizer(source, options)
     module.to(place)  # type: ignore[arg-type] # the stubs of transformers know no devices
     return LanguageModel.from_module(module, tokenizer=tokenizer, name=name)
+
+
+def as_model(model: LanguageModel | str | Path) -> LanguageModel:
+    """A model as it is, or the one of a name or a folder, for functions that take either."""
+    return load_model(model) if isinstance(model, str | Path) else model
 
 
 def checkpoint_folder(name_or_path: str | Path) -> Path:

@@ -9,6 +9,7 @@ omits them). Memory: 4 bytes a token.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from sparseprobe.datasets import ProbingDataset
+from sparseprobe.datasets.loading import as_dataset
 from sparseprobe.errors import InputError
-from sparseprobe.models import LanguageModel, NeuronWeights, Site
+from sparseprobe.models import LanguageModel, NeuronWeights, Site, as_model
 from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.interventions.ablate import AblationTask
 from sparseprobe.neurons.interventions.loss_stream import Watch
@@ -54,8 +56,8 @@ SHARES = {"q01": 0.01, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q99": 0.99}
 
 
 def describe_neuron(
-    model: LanguageModel,
-    data: ProbingDataset,
+    model: LanguageModel | str | Path,
+    data: ProbingDataset | str | Path,
     neuron: Neurons,
     *,
     examples: int = 6,
@@ -78,6 +80,8 @@ def describe_neuron(
     >>> card.examples[0].text(), card.promoted["text"].tolist()[0], card.sign
     ('MHNLBFBKEFZA⟦B⟧BHKL', 'Z', '+')
     """
+    model = as_model(model)
+    data = as_dataset(data, model.tokenizer)
     chosen = one_neuron(neuron, model)
     if examples < 1:
         raise InputError(f"examples={examples} shows none: give at least 1")

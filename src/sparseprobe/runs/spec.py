@@ -3,8 +3,7 @@
 The command line builds its options from these fields, `spec.yaml` holds them, and Python passes them. However a setting
 is written, it is brought to the same plain value when it is given (a lone name or number is a list of one, a path its
 text, NumPy's numbers Python's), so the same question has the same `RunSpec` and a run folder recognises its own
-settings. Everything that can be refused without a model or a dataset is refused here, before anything heavy is
-imported.
+settings. What can be refused without a model or a dataset is refused here, before anything heavy is imported.
 """
 
 from __future__ import annotations

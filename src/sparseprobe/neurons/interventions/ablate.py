@@ -23,8 +23,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sparseprobe.datasets import ProbingDataset
+from sparseprobe.datasets.loading import as_dataset
 from sparseprobe.errors import InputError
-from sparseprobe.models import LanguageModel
+from sparseprobe.models import LanguageModel, as_model
 from sparseprobe.neurons.interventions.loss_stream import LossPortion, Watch, reference_for, stream_losses
 from sparseprobe.neurons.interventions.reference_text import Reference, matched_sets
 from sparseprobe.neurons.interventions.replacement import Value, parse_value
@@ -37,8 +38,8 @@ from sparseprobe.tables import ABLATION, make_table
 
 
 def ablate(
-    model: LanguageModel,
-    data: ProbingDataset,
+    model: LanguageModel | str | Path,
+    data: ProbingDataset | str | Path,
     neurons: Neurons,
     *,
     value: str | float | Value = 0.0,
@@ -72,6 +73,8 @@ def ablate(
     >>> table["label"].tolist(), table["n_tokens"].tolist()
     ([<NA>, 1, 0], [276, 9, 255])
     """
+    model = as_model(model)
+    data = as_dataset(data, model.tokenizer)
     asked = parse_value(value)
     sets = _with_all(neuron_sets(neurons, model), neurons, together)
     names = measured_features(data, features, splits)

@@ -30,6 +30,7 @@ def measured_features(
     ['g']
     """
     binary = _binary(data)
+    features = [features] if isinstance(features, str) else features
     for name in features or ():
         if name not in binary:
             raise UnknownNameError("binary feature", name, binary)
