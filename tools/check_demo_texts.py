@@ -19,7 +19,7 @@ import sparseprobe.demo
 from sparseprobe.datasets.collections.compound_words import FIRST_ONLY, SECOND_ONLY, CompoundFinder
 from sparseprobe.datasets.collections.treebank import RELATIONS, UPOS
 from sparseprobe.datasets.labelling.conllu_words import TreebankReader
-from sparseprobe.datasets.labelling.latex_marks import MARKS, mark
+from sparseprobe.datasets.latex_marks import MARKS, mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

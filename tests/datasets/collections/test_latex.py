@@ -7,7 +7,7 @@ import pytest
 
 from sparseprobe.datasets import ProbingDataset, load_dataset
 from sparseprobe.datasets.collections.latex import LATEX, MIRRORS, label_tokens
-from sparseprobe.datasets.labelling.latex_marks import MARKS
+from sparseprobe.datasets.latex_marks import MARKS
 from sparseprobe.datasets.readers import read_records
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
 from sparseprobe.errors import DataError

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sparseprobe.datasets import latex_marks
 from sparseprobe.datasets.collection import Collection, Request
-from sparseprobe.datasets.labelling import latex_marks
 from sparseprobe.datasets.labelling.alignment import token_cores
 from sparseprobe.datasets.labelling.candidates import Candidates
-from sparseprobe.datasets.labelling.latex_marks import MARKS, mark
+from sparseprobe.datasets.latex_marks import MARKS, mark
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.datasets.tokenising import windows
 from sparseprobe.errors import DataError
