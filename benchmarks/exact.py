@@ -22,7 +22,7 @@ from sparseprobe.solvers import optimal_support
 from sparseprobe.solvers.optimal.branch_and_bound import top_mean_difference
 from sparseprobe.solvers.optimal.certificate import certify
 from sparseprobe.solvers.optimal.column_store import ColumnStore
-from sparseprobe.solvers.optimal.problem import Problem, pose
+from sparseprobe.solvers.optimal.problem import SupportProblem, pose
 from sparseprobe.solvers.optimal.restricted import solve_restricted
 
 
@@ -73,7 +73,7 @@ def ours(X: np.ndarray, y: np.ndarray, case: Case) -> Outcome:
     return Outcome(time.perf_counter() - wall, time.process_time() - cpu, best.objective, best.gap, best.nodes)
 
 
-def outer_approximation(problem: Problem, k: int, *, limit: float, tolerance: float = 1e-4) -> Outcome:
+def outer_approximation(problem: SupportProblem, k: int, *, limit: float, tolerance: float = 1e-4) -> Outcome:
     """The paper's algorithm: min eta over s in {0, 1}^d, sum s = k, eta >= c(S) - sum_j cost_j (s_j - 1[j in S])."""
     wall, cpu = time.perf_counter(), time.process_time()
     store = ColumnStore(problem)
@@ -112,13 +112,13 @@ def main() -> None:
     asked = parser.parse_args()
     warm = planted_problem(300, 20, 2)
     for loss in ("hinge", "squared_hinge", "logistic"):
-        optimal_support(warm.scaled(), warm.y, 2, loss=loss)  # compiles
+        optimal_support(warm.X / (10 * warm.X.std(axis=0)), warm.y, 2, loss=loss)  # compiles
     heads = "wall s", "cpu s", "objective", "gap"
     titles = "{:>7} {:>7}  {:>11}  {:>8}".format(*heads)
     print(f"{'n':>6} {'d':>5} {'k':>2} {'loss':13}  {titles} {'':6} nodes or cuts")
     for case in QUICK if asked.quick else REQUIRED + OTHER_LOSSES:
         planted = planted_problem(case.n, case.d, case.informative, seed=case.informative)
-        X = planted.scaled()
+        X = planted.X / (10 * planted.X.std(axis=0))
         title = f"{case.n:6d} {case.d:5d} {case.k:2d} {case.loss:13}"
         print(f"{title}  {ours(X, planted.y, case)}", flush=True)
         if asked.limit and case.loss == "hinge":

@@ -107,7 +107,7 @@ def measured(
 def rows_of(layer: ProbedLayer, feature: int, where: dict[str, Any], asked: Asked) -> list[dict[str, Any]]:
     """One row for each ridge, k and selection."""
     problem = few_rows(layer, feature, asked.rows)
-    X, n = problem.scaled(), len(problem.rows)
+    X, n = problem.matrix(), len(problem.rows)
     settings = {"class_weight": None, "sample_weight": problem.weights, "time_limit": asked.time_limit}
     chosen = {name: selection_named(name).path(problem, KS) for name in heuristics(problem)}
     probes = {name: fit_supports(problem, choices) for name, choices in chosen.items()}

@@ -104,7 +104,7 @@ def main() -> None:
         return Problem.of(X, y)
 
     ready = problem()
-    scaled, scale = ready.scaled(), ready.scale
+    scaled, scale = ready.matrix(), ready.scale
     scaled_test = planted.X[test] * scale.astype(np.float32)
     columns = np.ascontiguousarray(X.T)
     top = np.argsort(-np.abs(ready.mean_difference))

@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import f1_score
 
 from sparseprobe.datasets import ProbingDataset, Sequences, TokenizerRecord
 from sparseprobe.datasets.near_duplicates import near_duplicates
-from sparseprobe.datasets.token_baseline import best_threshold, example_tokens, token_baseline
+from sparseprobe.datasets.token_baseline import example_tokens, token_baseline
 
 
 def make(tokens: list[list[int]], labels: np.ndarray) -> ProbingDataset:
@@ -39,15 +38,6 @@ def test_only_tokens_of_the_span_count() -> None:
     ids, example = example_tokens(ProbingDataset(**(vars(data) | {"examples": spans})))
     assert ids.tolist() == [2, 3, 5] * 4
     assert example[:3].tolist() == [0, 0, 1]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_threshold_is_the_best_of_all(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    scores = rng.integers(0, 6, 40).astype(float)
-    truth = rng.random(40) < 0.3 + 0.1 * scores / 6
-    every = [f1_score(truth, scores >= cut) for cut in np.unique(scores)]
-    assert f1_score(truth, scores >= best_threshold(scores, truth)) == pytest.approx(max(every))
 
 
 def test_a_part_without_a_class_gives_no_number() -> None:

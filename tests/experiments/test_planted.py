@@ -17,7 +17,8 @@ def test_the_problem_is_what_it_says():
     assert np.abs(effect[problem.support]).min() > 0.5  # GELU falls before it rises: some go down
     assert (np.abs(effect[others]) > 0.15).mean() == pytest.approx(0.04, abs=0.03)  # decoys
     assert problem.X.min() > -0.2  # GELU
-    np.testing.assert_allclose(problem.scaled().std(axis=0), 0.1, rtol=1e-3)
+    X = problem.X / (10 * problem.X.std(axis=0))
+    np.testing.assert_allclose(X.std(axis=0), 0.1, rtol=1e-3)
 
 
 def test_neurons_are_correlated_and_heavy_tailed():
@@ -36,7 +37,7 @@ def test_draws_are_keyed():
 def test_the_shift_spreads_over_the_planted_neurons():
     few, many = planted_problem(8000, 64, 1, decoys=0), planted_problem(8000, 64, 16, decoys=0)
     for problem in (few, many):
-        X = problem.scaled()[:, problem.support].astype(np.float64)
+        X = (problem.X / (10 * problem.X.std(axis=0)))[:, problem.support].astype(np.float64)
         y = problem.y == 1
         gap = X[y].mean(axis=0) - X[~y].mean(axis=0)
         within = np.cov(X[y].T) + np.cov(X[~y].T) if X.shape[1] > 1 else np.atleast_2d(X[y].var() + X[~y].var())

@@ -83,7 +83,7 @@ def test_users_register_their_own(problem, monkeypatch):
         name: str = "variance"
 
         def scores(self, problem: Problem) -> np.ndarray:
-            return problem.scaled().var(axis=0)
+            return problem.matrix().var(axis=0)
 
     monkeypatch.setattr(registry, "_SELECTIONS", dict(registry._SELECTIONS))
     register_selection(Variance())

@@ -34,7 +34,7 @@ def test_mean_difference_is_the_scaled_one(problem):
 def test_scaled_columns_have_a_tenth_as_standard_deviation(problem):
     deviation = problem.columns(np.arange(60)).std(axis=0)
     np.testing.assert_allclose(deviation, 0.1, rtol=1e-5)
-    np.testing.assert_allclose(problem.scaled()[:, :60].std(axis=0), 0.1, rtol=1e-4)
+    np.testing.assert_allclose(problem.matrix()[:, :60].std(axis=0), 0.1, rtol=1e-4)
     assert problem.scale[60] == problem.scale[61] == 100.0
 
 

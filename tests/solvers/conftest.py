@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from sparseprobe.solvers.two_class_data import balanced_weights
+from sparseprobe.statistics.class_weights import balanced_weights
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from sparseprobe.errors import InputError
 from sparseprobe.experiments import planted_problem
 from sparseprobe.solvers.elastic_net import NestedElasticNet, elastic_net
 from sparseprobe.solvers.logistic import logistic
-from sparseprobe.solvers.two_class_data import TwoClassData, balanced_weights
+from sparseprobe.solvers.two_class_data import TwoClassData
+from sparseprobe.statistics.class_weights import balanced_weights
 
 
 def objective(problem, C, rho, coef, intercept):
@@ -71,7 +72,7 @@ def test_a_penalty_above_every_gradient_leaves_nothing(hard_problem):
 @pytest.mark.parametrize("n", [300, 2000])
 def test_one_gram_for_a_nested_path_reaches_what_single_fits_reach(n, monkeypatch):
     problem = planted_problem(n, 400, 8)
-    X, weights = problem.scaled().astype(np.float64), balanced_weights(problem.y)
+    X, weights = (problem.X / (10 * problem.X.std(axis=0))).astype(np.float64), balanced_weights(problem.y)
     ranking = np.argsort(-np.abs(X[problem.y == 1].mean(axis=0) - X[problem.y == 0].mean(axis=0)))
     nested = NestedElasticNet(TwoClassData.of(X, problem.y, weights))
     grams = []

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from sparseprobe.solvers.one_column import one_column_logistic
-from sparseprobe.solvers.two_class_data import balanced_weights
+from sparseprobe.statistics.class_weights import balanced_weights
 
 
 def make(n=250, d=70, n_features=3, seed=0):

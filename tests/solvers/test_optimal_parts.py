@@ -14,12 +14,14 @@ from sparseprobe.solvers.optimal.certificate import balance, certify
 from sparseprobe.solvers.optimal.column_store import ColumnStore
 from sparseprobe.solvers.optimal.k_support import Seats, penalty, penalty_slope, seat_shares
 from sparseprobe.solvers.optimal.losses import LOSSES, dual_value, total_loss
-from sparseprobe.solvers.optimal.problem import Problem, pose
+from sparseprobe.solvers.optimal.problem import SupportProblem, pose
 from sparseprobe.solvers.optimal.quadratic_model import minimise_quadratic
 from sparseprobe.solvers.optimal.restricted import solve_restricted
 
 
-def small_problem(loss: str, *, n: int = 80, d: int = 7, gamma: float = 0.2, dtype: type = np.float64) -> Problem:
+def small_problem(
+    loss: str, *, n: int = 80, d: int = 7, gamma: float = 0.2, dtype: type = np.float64
+) -> SupportProblem:
     rng = generator(0, "parts", n, d)
     X = rng.normal(size=(n, d)).astype(dtype)
     y = X[:, 0] - X[:, 1] + rng.normal(size=n) > 0.7

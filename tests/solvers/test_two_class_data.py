@@ -5,7 +5,8 @@ import pytest
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sparseprobe.errors import InputError
-from sparseprobe.solvers.two_class_data import TwoClassData, balanced_weights
+from sparseprobe.solvers.two_class_data import TwoClassData
+from sparseprobe.statistics.class_weights import balanced_weights
 
 
 def test_balanced_weights_equal_scikit_learns():

@@ -16,6 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sparseprobe.statistics.best_threshold import best_thresholds
+from sparseprobe.statistics.confusion import Confusion
+
 if TYPE_CHECKING:
     from sparseprobe.datasets.probing_dataset import ProbingDataset
 
@@ -40,21 +43,6 @@ def example_tokens(dataset: ProbingDataset) -> tuple[NDArray[np.int32], NDArray[
     return dataset.sequences.tokens[begins[example] + within], example
 
 
-def best_threshold(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    """The score from which on to say positive, for the best F1: half way to the next lower one.
-
-    >>> best_threshold(np.array([3.0, 2.0, 1.0, 0.0]), np.array([True, True, False, False]))
-    1.5
-    """
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(positive[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + positive.sum())
-    last = np.append(np.diff(scores[order]) != 0, [True])
-    best = int(np.argmax(np.where(last, f1, -1.0)))
-    ranked = scores[order]
-    return float(ranked[best] if best + 1 == len(order) else (ranked[best] + ranked[best + 1]) / 2)
-
-
 def _f1(
     ids: NDArray[np.int64], example: NDArray[np.int64], labels: NDArray[np.int8], split: NDArray[np.object_]
 ) -> float:
@@ -71,6 +59,6 @@ def _f1(
     weight = (frequency[0] - frequency[1])[ids]
     sizes = np.bincount(example, minlength=len(labels))
     scores = np.bincount(example, weights=weight, minlength=len(labels)) / np.maximum(1, sizes)
-    said = scores >= best_threshold(scores[tune], labels[tune] == 1)
-    said, truth = said[parts["test"]], labels[parts["test"]] == 1
-    return float(2 * (said & truth).sum() / max(1, said.sum() + truth.sum()))
+    (threshold,), _ = best_thresholds(scores[tune, None], labels[tune] == 1, np.array([True]))
+    test = parts["test"]
+    return float(Confusion.of(labels[test] == 1, scores[test] > threshold).f1())

@@ -37,11 +37,6 @@ class Planted:
     support: NDArray[np.int64]
     """The planted neurons, ascending."""
 
-    def scaled(self) -> NDArray[np.float32]:
-        """Activations by 1 / (10 std), as probes scale them."""
-        scaled: NDArray[np.float32] = self.X / (10 * self.X.std(axis=0))
-        return scaled
-
 
 def planted_problem(
     n: int,

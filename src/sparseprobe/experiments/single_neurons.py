@@ -32,8 +32,8 @@ from sparseprobe.probes.support_probe import DEFAULT_C
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import best_first
 from sparseprobe.solvers.one_column import OneColumnFits, one_column_logistic
-from sparseprobe.solvers.two_class_data import balanced_weights
 from sparseprobe.statistics.best_threshold import best_thresholds
+from sparseprobe.statistics.class_weights import balanced_weights
 from sparseprobe.statistics.confusion import Confusion
 from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.statistics.metrics import scores

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
+from sparseprobe.matrix import Matrix, is_sparse
 from sparseprobe.selection.problem import Problem, TrainingLayer
-from sparseprobe.solvers.matrix import Matrix, is_sparse
-
-ClassWeight = Mapping[Any, float] | str | None
+from sparseprobe.statistics.class_weights import ClassWeight
 
 
 def class_problems(

@@ -11,10 +11,11 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sparseprobe.probes.class_problems import ClassWeight, class_problems
+from sparseprobe.probes.class_problems import class_problems
 from sparseprobe.probes.sparse_probe import checked_k
 from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.registry import selection_named
+from sparseprobe.statistics.class_weights import ClassWeight
 
 
 class NeuronSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]

@@ -18,13 +18,13 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check
 from sklearn.utils.validation import check_is_fitted
 
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.probes.class_problems import ClassWeight
 from sparseprobe.probes.sparse_probe import SparseClassifier, checked_k, probabilities, warn_unless_converged
 from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
 from sparseprobe.selection.adaptive import LADDER
 from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named
+from sparseprobe.statistics.class_weights import ClassWeight
 from sparseprobe.statistics.metrics import METRICS, scores
 
 RULES = ("best", "one_standard_error")

@@ -21,11 +21,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sparseprobe.errors import InputError
-from sparseprobe.probes.class_problems import ClassWeight, class_problems
+from sparseprobe.probes.class_problems import class_problems
 from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
 from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named
+from sparseprobe.statistics.class_weights import ClassWeight
 
 
 class SparseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

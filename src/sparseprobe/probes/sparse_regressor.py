@@ -18,10 +18,10 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sparseprobe.errors import InputError
+from sparseprobe.matrix import dense_columns
 from sparseprobe.probes.sparse_probe import checked_k
 from sparseprobe.selection.regression_selection import regression_supports
 from sparseprobe.selection.scaling import scale_of
-from sparseprobe.solvers.matrix import dense_columns
 
 
 class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe.errors import UnknownNameError
+from sparseprobe.matrix import Matrix, is_sparse
 from sparseprobe.selection.adaptive import elastic_net_settings
 from sparseprobe.selection.contract import Choice
 from sparseprobe.selection.problem import Problem
 from sparseprobe.solvers.elastic_net import NestedElasticNet
 from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.logistic import checked_strength, newton
-from sparseprobe.solvers.matrix import Matrix, is_sparse
+from sparseprobe.solvers.optimal.losses import LOSSES
 from sparseprobe.solvers.support_vector_machine import support_vector_machine
 
-Loss = Literal["logistic", "hinge", "squared_hinge"]
-LOSSES: tuple[Loss, ...] = get_args(Loss)
 DEFAULT_C = 10.0  # of 1, 10, 100 and 1,000 the best validation log loss on the shipped code, F1 within 0.01 of the best
 PAPER_C = 1.0  # scikit-learn's default, which the paper took
 

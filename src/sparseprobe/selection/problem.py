@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
+from sparseprobe.matrix import Matrix, is_sparse
 from sparseprobe.selection.scaling import deviation_of, scale_of
-from sparseprobe.solvers.matrix import Matrix, is_sparse
-from sparseprobe.solvers.two_class_data import TwoClassData, balanced_weights
-from sparseprobe.statistics.class_statistics import ClassStatistics, class_statistics
+from sparseprobe.solvers.two_class_data import TwoClassData
+from sparseprobe.statistics.class_statistics import ClassStatistics, class_statistics, weighted_class_statistics
+from sparseprobe.statistics.class_weights import balanced_weights
 from sparseprobe.statistics.quantile_codes import class_histograms, quantile_codes
-from sparseprobe.statistics.weighted_statistics import weighted_class_statistics
 
 DENSE_COLUMNS = 256  # columns of a sparse layer that are made dense at once
 
@@ -156,12 +156,6 @@ class Problem:
         else:
             whole *= factor
         return whole
-
-    def scaled(self) -> NDArray[np.float32]:
-        """(n, d) as `matrix`, but always dense."""
-        whole: Matrix = self.matrix()
-        dense: NDArray[np.float32] = whole.toarray() if is_sparse(whole) else whole
-        return dense
 
     def data(self, neurons: np.ndarray | None = None) -> TwoClassData:
         """Scaled columns (of all neurons as `matrix`), labels and weights, as the solvers take them."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe.errors import UnknownNameError
-from sparseprobe.solvers.matrix import Matrix, dense_columns, is_sparse
+from sparseprobe.matrix import Matrix, dense_columns, is_sparse
 
 REGRESSION_SELECTIONS = ("matching_pursuit", "correlation")
 

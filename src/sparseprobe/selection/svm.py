@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
+from sparseprobe.matrix import Matrix, is_sparse
 from sparseprobe.selection.contract import Ranking
 from sparseprobe.selection.registry import register_selection
-from sparseprobe.solvers.matrix import Matrix, is_sparse
 
 if TYPE_CHECKING:
     from sparseprobe.selection.problem import Problem

@@ -20,11 +20,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprobe.compiled import compiled
 from sparseprobe.errors import InputError
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.matrix import dense_columns
 from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.logistic import centred_gram, checked_strength
-from sparseprobe.solvers.matrix import dense_columns
 from sparseprobe.solvers.penalised_loss import PenalisedLoss, Point
 from sparseprobe.solvers.two_class_data import TwoClassData
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.compiled import compiled
 
 _ROUND = 6755399441055744.0  # 1.5 * 2^52
 _PER_LN2 = 1.4426950408889634

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sparseprobe.matrix import Matrix
 from sparseprobe.solvers.linear_fit import LinearFit
-from sparseprobe.solvers.matrix import Matrix
 from sparseprobe.solvers.profiled_loss import ProfiledLoss, profiled_loss, relative_gap
 from sparseprobe.solvers.two_class_data import TwoClassData
 

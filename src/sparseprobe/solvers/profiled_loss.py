@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.compiled import compiled
 from sparseprobe.solvers.exponential import exponential
 
 _MAX_STEPS = 100

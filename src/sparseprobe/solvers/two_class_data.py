@@ -1,4 +1,4 @@
-"""The data of a two-class problem, checked once at the door of a solver, and the balanced class weights."""
+"""The data of a two-class problem, checked once at the door of a solver."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparseprobe.errors import InputError
-from sparseprobe.solvers.matrix import Matrix
+from sparseprobe.matrix import Matrix
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,3 @@ class TwoClassData:
                 "labels of one class cannot be fitted: give at least one positive and one negative example"
             )
         return cls(columns, positive, shares)
-
-
-def balanced_weights(y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Weights inverse to class frequency, n / (2 n_class), so that both classes weigh n / 2; y (n,) in {0, 1}.
-
-    Given `weights` (n,) of their own, examples count by them, and the result is the product.
-
-    >>> balanced_weights(np.array([1, 0, 0, 0]))
-    array([2.        , 0.66666667, 0.66666667, 0.66666667])
-    """
-    positive = np.asarray(y).astype(bool)
-    own = np.ones(len(positive)) if weights is None else weights
-    up, down = float(own[positive].sum()), float(own[~positive].sum())
-    if up == 0 or down == 0:
-        raise InputError("labels of one class cannot be balanced: give at least one positive and one negative example")
-    return own * np.where(positive, (up + down) / (2 * up), (up + down) / (2 * down))

@@ -5,24 +5,24 @@ of squares Y^T X^2; so mean differences (the paper's first ranking, section 4) a
 cost little more than reading X once, and activations need not be stored at all (`stream_class_statistics`).
 
 Cost: 4 n d n_features operations, memory 32 d n_features bytes and one block. Products are in float32 over at most
-1,024 rows, of activations from which the mean of the first block is taken away (else the variance of a neuron far from
-zero would cancel), and are added up in float64: relative error about 1e-6.
+1,024 rows, of activations from which the mean of the first block is subtracted (otherwise the variance of a neuron far
+from zero would cancel), and are added up in float64: relative error about 1e-6.
+
+Examples that weigh differently (a weight of 2 counts as two examples, one of 0 not at all), float64 activations and
+those that are stored sparse (latents of sparse autoencoders) are read in float64 throughout by
+`weighted_class_statistics`; for a sparse matrix the cost is that of its stored values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.errors import InputError
-
-if TYPE_CHECKING:
-    from sparseprobe.activations.layer_activations import LayerActivations
+from sparseprobe.matrix import Matrix, is_sparse
 
 #: Rows of one float32 product.
 PRODUCT_ROWS = 1024
@@ -39,16 +39,6 @@ class ClassStatistics:
     """(n_features, 2, d), NaN for a class without examples."""
     scatter: NDArray[np.float64]
     """(n_features, 2, d) sum of squared deviations from the class mean."""
-
-    @property
-    def sum(self) -> NDArray[np.float64]:
-        """(n_features, 2, d) sum of activations."""
-        return np.where(self.count[..., None] > 0, self.count[..., None] * self.mean, 0.0)
-
-    @property
-    def sum_of_squares(self) -> NDArray[np.float64]:
-        """(n_features, 2, d) sum of squared activations."""
-        return self.scatter + np.where(self.count[..., None] > 0, self.count[..., None] * self.mean**2, 0.0)
 
     def mean_difference(self) -> NDArray[np.float64]:
         """(n_features, d) mean of the positive minus mean of the negative class.
@@ -81,8 +71,12 @@ class ClassStatistics:
 class ClassStatisticsAccumulator:
     """Takes rows of activations in any order and portions; `result` is the same for all of them up to rounding."""
 
-    def __init__(self, labels: pd.DataFrame | ArrayLike, width: int) -> None:
+    def __init__(self, labels: ArrayLike, width: int, *, rows: ArrayLike | None = None) -> None:
         self._features, self._labels = _checked(labels)
+        if rows is not None:
+            kept = np.zeros(len(self._labels), bool)
+            kept[np.asarray(rows)] = True
+            self._labels = np.where(kept[:, None], self._labels, -1).astype(np.int8)
         whole = (self._labels >= 0).all(axis=0)
         #: Features of which some examples are not labelled need their own sum over the labelled ones.
         self._partial = np.flatnonzero(~whole)
@@ -91,6 +85,9 @@ class ClassStatisticsAccumulator:
         self._sums = np.zeros((n_sums, width))
         self._squares = np.zeros((n_sums, width))
         self._counts = np.zeros(n_sums)
+
+    def __len__(self) -> int:
+        return len(self._labels)
 
     def add(self, rows: slice | NDArray[np.int64], activations: NDArray[Any]) -> None:
         """Add activations (n, d) of the examples `rows`."""
@@ -132,40 +129,78 @@ class ClassStatisticsAccumulator:
         return ClassStatistics(self._features, count.round().astype(np.int64), offset + pivot, scatter)
 
 
-def class_statistics(
-    activations: LayerActivations | NDArray[Any],
-    labels: pd.DataFrame | ArrayLike,
-    *,
-    rows: ArrayLike | None = None,
-) -> ClassStatistics:
-    """Class statistics of one layer, (n_examples, d), for all features of `labels`, (n_examples, n_features).
+def class_statistics(X: Any, labels: ArrayLike, *, rows: ArrayLike | None = None) -> ClassStatistics:
+    """Class statistics of one layer for all features.
 
-    Labels are 1, 0, or -1 for examples that are to be left out. `rows` (a mask or row numbers) keeps some examples, for
-    instance those of the training part, so that nothing is learnt from others. Raises `InputError` for other labels.
+    X (n_examples, d) is an array or a layer of stored activations; labels (n_examples, n_features), an array or a table
+    with a column for each feature, are 1, 0, or -1 for examples that do not count. `rows` (a mask or row numbers)
+    keeps some examples, for instance those of the training split, so that nothing is learnt from others. Raises
+    `InputError` for other labels.
 
     >>> X = np.array([[0.0, 1.0], [2.0, 1.0], [4.0, 5.0], [9.0, 9.0]], np.float32)
     >>> class_statistics(X, np.array([[0], [0], [1], [-1]], np.int8)).mean_difference()
     array([[3., 4.]])
     """
-    table = labels if isinstance(labels, pd.DataFrame) else pd.DataFrame(np.asarray(labels))
-    if rows is not None:
-        left_out = np.ones(len(table), bool)
-        left_out[np.asarray(rows)] = False
-        table = table.mask(np.broadcast_to(left_out[:, None], table.shape), -1)
-    if len(table) != len(activations):
-        raise InputError(f"{len(table)} rows of labels for {len(activations)} examples")
-    accumulator = ClassStatisticsAccumulator(table, activations.shape[1])
-    for start in range(0, len(table), 4 * PRODUCT_ROWS):
-        portion = slice(start, min(start + 4 * PRODUCT_ROWS, len(table)))
-        accumulator.add(portion, activations[portion])
+    accumulator = ClassStatisticsAccumulator(labels, X.shape[1], rows=rows)
+    if len(accumulator) != X.shape[0]:
+        raise InputError(f"{len(accumulator)} rows of labels for {X.shape[0]} examples")
+    for start in range(0, X.shape[0], 4 * PRODUCT_ROWS):
+        portion = slice(start, min(start + 4 * PRODUCT_ROWS, X.shape[0]))
+        accumulator.add(portion, X[portion])
     return accumulator.result()
 
 
-def _checked(labels: pd.DataFrame | ArrayLike) -> tuple[tuple[str, ...], NDArray[np.int8]]:
-    table = labels if isinstance(labels, pd.DataFrame) else pd.DataFrame(np.asarray(labels))
-    names: Sequence[str] = [str(name) for name in table.columns]
-    values = table.to_numpy()
+def weighted_class_statistics(X: Matrix, labels: NDArray[np.int8], weights: NDArray[np.float64]) -> ClassStatistics:
+    """Statistics of X (n, d) by labels (n, n_features) in {1, 0, -1}; weights (n,). Counts are sums of weights.
+
+    >>> X = np.array([[0.0], [3.0], [5.0]])
+    >>> found = weighted_class_statistics(X, np.array([[0], [1], [1]], np.int8), np.array([1.0, 3.0, 1.0]))
+    >>> found.count, found.mean[0, 1], found.scatter[0, 1]
+    (array([[1., 4.]]), array([3.5]), array([3.]))
+    """
+    indicators = np.concatenate([(labels == 0).T, (labels == 1).T]) * weights
+    count = indicators.sum(axis=1)
+    pivot, sums, squares = _stored_sums(X, indicators) if is_sparse(X) else _dense_sums(X, indicators)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        offset = sums / count[:, None]
+    scatter = np.maximum(squares - count[:, None] * np.nan_to_num(offset) ** 2, 0.0)
+    n_features = labels.shape[1]
+
+    def by_class(flat: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack([flat[:n_features], flat[n_features:]], axis=1)
+
+    names = tuple(map(str, range(n_features)))
+    count_by_class: Any = by_class(count)  # sums of weights, whole numbers only where weights are
+    return ClassStatistics(names, count_by_class, by_class(offset + pivot), by_class(scatter))
+
+
+def _dense_sums(
+    X: Matrix, indicators: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """A pivot (d,) near the mean, which is taken away first, and the sums and sums of squares (2 n_features, d)."""
+    pivot = X.mean(axis=0, dtype=np.float64)
+    sums, squares = np.zeros((len(indicators), X.shape[1])), np.zeros((len(indicators), X.shape[1]))
+    for first in range(0, X.shape[0], PRODUCT_ROWS):
+        values = X[first : first + PRODUCT_ROWS] - pivot
+        share = indicators[:, first : first + PRODUCT_ROWS]
+        sums += share @ values
+        squares += share @ np.square(values, out=values)
+    return pivot, sums, squares
+
+
+def _stored_sums(
+    X: Matrix, indicators: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The same of stored values; they lie around 0, which is the pivot."""
+    values = X.astype(np.float64)
+    return np.zeros(X.shape[1]), indicators @ values, indicators @ values.multiply(values)
+
+
+def _checked(labels: ArrayLike) -> tuple[tuple[str, ...], NDArray[np.int8]]:
+    """Names of the features, and labels (n, n_features)."""
+    values = np.asarray(labels)
+    names = tuple(map(str, getattr(labels, "columns", range(values.shape[1]))))
     wrong = [name for name, column in zip(names, values.T, strict=True) if not np.isin(column, (-1, 0, 1)).all()]
     if wrong:
         raise InputError(f"labels of {', '.join(wrong)} are not of two classes: write 1, 0, and -1 for not labelled")
-    return tuple(names), values.astype(np.int8)
+    return names, values.astype(np.int8)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from sparseprobe.errors import UnknownNameError
-from sparseprobe.statistics.confusion import CONFUSION_SCORES, Confusion
+from sparseprobe.statistics.confusion import CONFUSION_SCORES, Confusion, scored_examples
 from sparseprobe.statistics.ranking_scores import RANKING_SCORES, ranking_scores
-from sparseprobe.statistics.scored_examples import scored_examples
 
 METRICS = (*CONFUSION_SCORES, *RANKING_SCORES, "log_loss")
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.compiled import compiled
 
 BINS = 16
 _SAMPLE = 1024

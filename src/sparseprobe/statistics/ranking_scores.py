@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import metrics
 
+from sparseprobe.compiled import compiled
 from sparseprobe.errors import InputError
-from sparseprobe.solvers.compiled import compiled
-from sparseprobe.statistics.scored_examples import scored_examples
+from sparseprobe.statistics.confusion import scored_examples
 
 RANKING_SCORES = ("roc_auc", "pr_auc", "average_precision")
 

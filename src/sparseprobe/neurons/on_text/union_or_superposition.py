@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.errors import InputError
 from sparseprobe.solvers.logistic import logistic
-from sparseprobe.solvers.two_class_data import balanced_weights
 from sparseprobe.statistics.best_threshold import best_thresholds
+from sparseprobe.statistics.class_weights import balanced_weights
 from sparseprobe.statistics.confusion import Confusion
 
 Decision = Literal["single", "union", "superposition", "distributed"]

@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.compiled import clock
-from sparseprobe.solvers.matrix import column_sums, is_sparse
-from sparseprobe.solvers.optimal.certificate import Certificate, certify
+from sparseprobe.compiled import clock
+from sparseprobe.matrix import column_sums, is_sparse
+from sparseprobe.solvers.optimal.certificate import DualCertificate, certify
 from sparseprobe.solvers.optimal.local_search import swap_search
-from sparseprobe.solvers.optimal.relaxation import Branch, Candidates, Relaxed, WarmStart, relax
+from sparseprobe.solvers.optimal.relaxation import Branch, CandidateColumns, Relaxed, WarmStart, relax
 from sparseprobe.solvers.optimal.restricted import Restricted, solve_restricted
 
 if TYPE_CHECKING:
     from sparseprobe.solvers.optimal.column_store import ColumnStore
     from sparseprobe.solvers.optimal.losses import Vector
-    from sparseprobe.solvers.optimal.problem import Problem
+    from sparseprobe.solvers.optimal.problem import SupportProblem
 
 POOL_ENTRIES = 200_000  # prices kept to bound new branches before they are relaxed
 SEEN_LIMIT = 200_000  # supports remembered
@@ -52,14 +52,16 @@ class SearchResult:
 class SupportSearch:
     """One search for one k; its state is the incumbent, the open branches and the bound of what was given up."""
 
-    def __init__(self, problem: Problem, store: ColumnStore, k: int, *, tolerance: float, deadline: float) -> None:
+    def __init__(
+        self, problem: SupportProblem, store: ColumnStore, k: int, *, tolerance: float, deadline: float
+    ) -> None:
         self.problem, self.store, self.k = problem, store, min(k, problem.d)
         self.tolerance, self.deadline = tolerance, deadline
         self.best = solve_restricted(problem, store, top_mean_difference(problem, self.k))
         self.given_up = np.inf
         self.nodes = 0
         self._seen: set[bytes] = {self.best.support.tobytes()}
-        self._pool: list[Certificate] = []
+        self._pool: list[DualCertificate] = []
 
     @property
     def objective(self) -> float:
@@ -79,7 +81,7 @@ class SupportSearch:
             self._improve(self._fit(self._completed(support)))
         if self.k == d:
             return SearchResult(self.best, self.best.bound, self.nodes)
-        candidates = Candidates(self.problem.X, np.arange(d), self.problem.column_norms)
+        candidates = CandidateColumns(self.problem.X, np.arange(d), self.problem.column_norms)
         start = WarmStart(self.best.support, self.best.w, np.ones(self.k), self.best.b)
         root = Branch(np.zeros(d, dtype=np.bool_), np.ones(d, dtype=np.bool_), -np.inf, start)
         relaxed = self._relax(root, candidates, self._price(self.best))
@@ -125,7 +127,7 @@ class SupportSearch:
     def _improve(self, fit: Restricted) -> None:
         swap_search(fit, self._fit, self._price, self.deadline)
 
-    def _round(self, branch: Branch, candidates: Candidates, relaxed: Relaxed, *, polish: bool = False) -> None:
+    def _round(self, branch: Branch, candidates: CandidateColumns, relaxed: Relaxed, *, polish: bool = False) -> None:
         """Fit the forced columns and the free ones of the largest shares."""
         shares = np.zeros(branch.free.size)
         shares[relaxed.start.positions] = relaxed.start.shares
@@ -143,14 +145,14 @@ class SupportSearch:
 
     # -- the tree ---------------------------------------------------------------------------------------------------
 
-    def _relax(self, branch: Branch, candidates: Candidates, prices: Vector) -> Relaxed:
+    def _relax(self, branch: Branch, candidates: CandidateColumns, prices: Vector) -> Relaxed:
         self.nodes += 1
         return relax(
             self.problem, self.store, candidates, branch, self.k,
             prices=prices, objective=self.objective, cutoff=self.cutoff, deadline=self.deadline,
         )  # fmt: skip
 
-    def _search_tree(self, candidates: Candidates, root: Branch, certificate: Certificate) -> SearchResult:
+    def _search_tree(self, candidates: CandidateColumns, root: Branch, certificate: DualCertificate) -> SearchResult:
         self._pool = [certificate]
         counter = itertools.count()
         heap = [(root.bound, next(counter), root)]
@@ -163,7 +165,7 @@ class SupportSearch:
         bound = min(self.given_up, self.objective, heap[0][0] if heap else np.inf)
         return SearchResult(self.best, bound, self.nodes)
 
-    def _explore(self, branch: Branch, candidates: Candidates) -> list[Branch]:
+    def _explore(self, branch: Branch, candidates: CandidateColumns) -> list[Branch]:
         """Relax, round, screen and divide a branch; what is not in the branches returned is given up."""
         relaxed = self._relax(branch, candidates, self._pool[-1].costs)
         self._remember(relaxed.certificate)
@@ -174,7 +176,7 @@ class SupportSearch:
         self._round(branch, candidates, relaxed)
         return self._divide(self._screen(branch, relaxed), relaxed)
 
-    def _settle_leaf(self, branch: Branch, candidates: Candidates) -> bool:
+    def _settle_leaf(self, branch: Branch, candidates: CandidateColumns) -> bool:
         """Whether one support is all that is left of a branch; if so it is solved."""
         seats = self.k - int(branch.forced.sum())
         if seats > 0 and int(branch.free.sum()) > seats:
@@ -192,7 +194,7 @@ class SupportSearch:
         bound = max(branch.bound, relaxed.bound)
         return Branch(branch.forced | enter, branch.free & ~enter & ~leave, bound, relaxed.start)
 
-    def _remember(self, certificate: Certificate) -> None:
+    def _remember(self, certificate: DualCertificate) -> None:
         self._pool.append(certificate)
         if len(self._pool) > max(4, POOL_ENTRIES // certificate.costs.size):
             self._pool.pop(0)
@@ -215,19 +217,19 @@ class SupportSearch:
         return children
 
 
-def top_mean_difference(problem: Problem, k: int) -> NDArray[np.int64]:
+def top_mean_difference(problem: SupportProblem, k: int) -> NDArray[np.int64]:
     """The k columns of the largest weighted mean difference between the classes, ascending (k,)."""
     return np.sort(np.argsort(-_mean_difference(problem), kind="stable")[:k])
 
 
-def leads_by_mean_difference(problem: Problem, support: NDArray[np.int64]) -> bool:
+def leads_by_mean_difference(problem: SupportProblem, support: NDArray[np.int64]) -> bool:
     """Whether no column outside `support` (k,) has a larger mean difference than one inside, but for rounding."""
     difference = _mean_difference(problem)
     outside = np.delete(difference, support)
     return bool(outside.max(initial=0.0) <= difference[support].min() * (1 + TIED))
 
 
-def _mean_difference(problem: Problem) -> Vector:
+def _mean_difference(problem: SupportProblem) -> Vector:
     """Absolute weighted mean difference between the classes of every column (d,)."""
     weights, y = problem.weights, problem.y
     totals = np.where(y > 0, weights[y > 0].sum(), weights[y < 0].sum())
@@ -246,7 +248,9 @@ def _most_divided(branch: Branch, relaxed: Relaxed) -> int:
     return int(np.where(branch.free, relaxed.certificate.costs, -1.0).argmax())
 
 
-def narrow(candidates: Candidates, branch: Branch, certificate: Certificate) -> tuple[Candidates, Branch, Certificate]:
+def narrow(
+    candidates: CandidateColumns, branch: Branch, certificate: DualCertificate
+) -> tuple[CandidateColumns, Branch, DualCertificate]:
     """Drop the columns that are out for good: a copy of the others, if they are less than half."""
     kept = np.flatnonzero(branch.forced | branch.free)
     if 2 * kept.size >= candidates.index.size:
@@ -259,7 +263,7 @@ def narrow(candidates: Candidates, branch: Branch, certificate: Certificate) -> 
     matrix = candidates.matrix[:, kept]
     matrix = matrix if is_sparse(matrix) else np.ascontiguousarray(matrix)
     return (
-        Candidates(matrix, candidates.index[kept], candidates.norms[kept]),
+        CandidateColumns(matrix, candidates.index[kept], candidates.norms[kept]),
         Branch(branch.forced[kept], branch.free[kept], branch.bound, start),
-        Certificate(certificate.value, certificate.costs[kept]),
+        DualCertificate(certificate.value, certificate.costs[kept]),
     )

@@ -23,20 +23,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sparseprobe.solvers.compiled import compiled
-from sparseprobe.solvers.matrix import column_sums
+from sparseprobe.compiled import compiled
+from sparseprobe.matrix import column_sums
 from sparseprobe.solvers.optimal.losses import Vector, dual_value
 
 if TYPE_CHECKING:
-    from sparseprobe.solvers.matrix import Matrix
+    from sparseprobe.matrix import Matrix
     from sparseprobe.solvers.optimal.k_support import Mask
-    from sparseprobe.solvers.optimal.problem import Problem
+    from sparseprobe.solvers.optimal.problem import SupportProblem
 
 ROUNDOFF = 2.0**-53
 
 
 @dataclass(frozen=True)
-class Certificate:
+class DualCertificate:
     """What one dual point proves."""
 
     value: float
@@ -71,8 +71,8 @@ class Certificate:
         return enter, leave, float(given_up.min(initial=np.inf))
 
 
-def certify(problem: Problem, matrix: Matrix, norms: Vector, dual: Vector, objective: float) -> Certificate:
-    """Certificate over the columns of `matrix` (n, m) with Euclidean norms `norms` (m,), from dual variables (n,).
+def certify(problem: SupportProblem, matrix: Matrix, norms: Vector, dual: Vector, objective: float) -> DualCertificate:
+    """The certificate over the columns of `matrix` (n, m) with Euclidean norms `norms` (m,), from dual variables (n,).
 
     `objective` is that of any solution: the certificate bounds all supports whose optimum is not above it.
     """
@@ -81,7 +81,7 @@ def certify(problem: Problem, matrix: Matrix, norms: Vector, dual: Vector, objec
     sums = column_sums(matrix, pull)
     safety = 2 * (problem.n + 4) * ROUNDOFF * np.linalg.norm(pull)
     costs = (0.5 * problem.gamma) * (np.abs(sums) + safety * norms) ** 2 * (1 + 8 * ROUNDOFF)
-    return Certificate(value, costs)
+    return DualCertificate(value, costs)
 
 
 @compiled()

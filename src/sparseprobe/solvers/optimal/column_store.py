@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.matrix import dense_columns, is_sparse
+from sparseprobe.matrix import dense_columns, is_sparse
 
 if TYPE_CHECKING:
     from sparseprobe.solvers.optimal.losses import Vector
-    from sparseprobe.solvers.optimal.problem import Problem
+    from sparseprobe.solvers.optimal.problem import SupportProblem
     from sparseprobe.solvers.optimal.proximal_newton import Slots
     from sparseprobe.solvers.optimal.quadratic_model import Columns
 
@@ -32,7 +32,7 @@ class ColumnStore:
     means: Vector
     """(d,) the mean of each column that was fetched."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: SupportProblem) -> None:
         self._X = problem.X.tocsc() if is_sparse(problem.X) else problem.X
         self._capacity = min(problem.d, max(256, CAPACITY_BYTES // (8 * problem.n)))
         self._slot = np.full(problem.d, -1, dtype=np.int64)

@@ -19,13 +19,13 @@ import numpy as np
 
 if TYPE_CHECKING:
     from sparseprobe.solvers.optimal.losses import Vector
-    from sparseprobe.solvers.optimal.problem import Problem
+    from sparseprobe.solvers.optimal.problem import SupportProblem
     from sparseprobe.solvers.optimal.quadratic_model import Columns
 
 SPARE = 40  # so many examples on the margin more than unknowns: ties, and examples given more than once
 
 
-def settle_on_margin(columns: Columns, problem: Problem, dual: Vector) -> tuple[Vector, float, Vector] | None:
+def settle_on_margin(columns: Columns, problem: SupportProblem, dual: Vector) -> tuple[Vector, float, Vector] | None:
     """(w (k,), b, dual (n,)) for the groups that `dual` (n,) suggests; None where the margin holds too many or none.
 
     `columns` is (k, n): the support's columns as rows.

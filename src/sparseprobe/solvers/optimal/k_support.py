@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.compiled import compiled
 
 if TYPE_CHECKING:
     from sparseprobe.solvers.optimal.losses import Vector

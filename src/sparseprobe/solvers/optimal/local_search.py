@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.compiled import clock
+from sparseprobe.compiled import clock
 from sparseprobe.solvers.optimal.losses import Vector
 from sparseprobe.solvers.optimal.restricted import Restricted
 

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.compiled import compiled
 
 Loss = Literal["hinge", "squared_hinge", "logistic"]
 LOSSES: tuple[Loss, ...] = ("hinge", "squared_hinge", "logistic")

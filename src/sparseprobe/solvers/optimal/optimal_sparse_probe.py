@@ -22,15 +22,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sparseprobe.compiled import clock
 from sparseprobe.errors import InputError
-from sparseprobe.solvers.compiled import clock
 from sparseprobe.solvers.optimal.branch_and_bound import SearchResult, SupportSearch, leads_by_mean_difference
 from sparseprobe.solvers.optimal.column_store import ColumnStore
 from sparseprobe.solvers.optimal.losses import HINGE, Loss
-from sparseprobe.solvers.optimal.problem import SCALE_X, ClassWeight, Problem, pose
+from sparseprobe.solvers.optimal.problem import SCALE_X, SupportProblem, pose
+from sparseprobe.statistics.class_weights import ClassWeight
 
 if TYPE_CHECKING:
-    from sparseprobe.solvers.matrix import Matrix
+    from sparseprobe.matrix import Matrix
 
 SMALLEST_TOLERANCE = 1e-8  # problems of one support are solved to a gap of 1e-9
 OUT_OF_REACH = (
@@ -155,7 +156,7 @@ def _check(k: int, time_limit: float, tolerance: float) -> None:
 
 
 def _solve(  # noqa: PLR0917 (one caller's settings, handed on)
-    problem: Problem,
+    problem: SupportProblem,
     store: ColumnStore,
     k: int,
     starts: Iterable[NDArray[np.int64]],
@@ -173,7 +174,7 @@ def _solve(  # noqa: PLR0917 (one caller's settings, handed on)
     return _state(problem, result, tolerance, clock() - began)
 
 
-def _state(problem: Problem, result: SearchResult, tolerance: float, seconds: float) -> OptimalSupport:
+def _state(problem: SupportProblem, result: SearchResult, tolerance: float, seconds: float) -> OptimalSupport:
     best = result.best
     bound = max(0.0, float(result.bound))  # losses and penalty are never negative
     gap = max(0.0, float(best.objective - bound) / best.objective)

@@ -12,25 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sparseprobe.errors import InputError, UnknownNameError
-from sparseprobe.solvers.matrix import dense_columns, is_sparse, squared_norms
+from sparseprobe.matrix import dense_columns, is_sparse, squared_norms
 from sparseprobe.solvers.optimal.losses import LOGISTIC, LOSSES, Loss, Vector
+from sparseprobe.statistics.class_weights import ClassWeight, balanced_weights
 
 if TYPE_CHECKING:
-    from sparseprobe.solvers.matrix import Matrix
+    from sparseprobe.matrix import Matrix
 
 SCALE_X = "scale X, for example each column to a standard deviation of 0.1"
 
-ClassWeight = Literal["balanced"] | Mapping[Any, float] | None
-
 
 @dataclass(frozen=True)
-class Problem:
+class SupportProblem:
     """A checked instance; everything but the support size k."""
 
     X: Matrix
@@ -89,8 +88,8 @@ def pose(
     gamma: float | None,
     class_weight: ClassWeight,
     sample_weight: ArrayLike | None,
-) -> Problem:
-    """Check what was given and make a Problem of it; InputError says in one sentence what cannot be used."""
+) -> SupportProblem:
+    """Check what was given and make a problem of it; InputError says in one sentence what cannot be used."""
     if loss not in get_args(Loss):
         raise UnknownNameError("loss", loss, LOSSES)
     matrix = _matrix(X)
@@ -107,7 +106,7 @@ def pose(
         gamma = 1.0 / np.sqrt(n if sample_weight is None else np.sum(sample_weight))
     if not (np.isfinite(gamma) and gamma > 0):
         raise InputError(f"gamma is {gamma}: give a positive number, or None for 1 / sqrt(n_examples)")
-    return Problem(
+    return SupportProblem(
         matrix,
         signs,
         weights,
@@ -163,11 +162,11 @@ def _weights(signs: Vector, given: NDArray[Any], class_weight: ClassWeight, samp
             raise InputError(f"class_weight has no weight for the label {missing[0]}: give one for each of both labels")
         low, high = (float(class_weight[label]) for label in np.unique(given).tolist())
         weights = weights * np.where(positive, high, low)
-    elif class_weight not in {"balanced", None}:
+    elif class_weight not in ("balanced", None):
         raise InputError(f"class_weight is {class_weight!r}: give 'balanced', None, or a weight for each label")
     totals = {sign: float(weights[signs == sign].sum()) for sign in (-1.0, 1.0)}
     if not all(np.isfinite(total) and total > 0 for total in totals.values()):
         raise InputError("the weights of one class add up to nothing: give both classes a positive, finite weight")
     if class_weight == "balanced":
-        weights = weights * sum(totals.values()) / (2 * np.where(positive, totals[1.0], totals[-1.0]))
+        weights = balanced_weights(positive, weights)
     return weights

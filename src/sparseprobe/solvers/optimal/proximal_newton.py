@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.compiled import compiled
 from sparseprobe.solvers.optimal.k_support import Seats, penalty_slope
 from sparseprobe.solvers.optimal.losses import SmoothLoss, Vector, differentiate, directional_slope
 from sparseprobe.solvers.optimal.quadratic_model import Columns, minimise_quadratic

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.compiled import compiled
 from sparseprobe.solvers.optimal.k_support import Seats, penalty, seat_level
 
 if TYPE_CHECKING:

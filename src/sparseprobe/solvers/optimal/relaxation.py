@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprobe.solvers.compiled import clock
-from sparseprobe.solvers.optimal.certificate import Certificate, certify
+from sparseprobe.compiled import clock
+from sparseprobe.solvers.optimal.certificate import DualCertificate, certify
 from sparseprobe.solvers.optimal.k_support import Mask, Seats, penalty, seat_shares
 from sparseprobe.solvers.optimal.losses import SmoothLoss, Vector, total_loss
 from sparseprobe.solvers.optimal.proximal_newton import Examples, minimise, predict_margins
 
 if TYPE_CHECKING:
-    from sparseprobe.solvers.matrix import Matrix
+    from sparseprobe.matrix import Matrix
     from sparseprobe.solvers.optimal.column_store import ColumnStore
-    from sparseprobe.solvers.optimal.problem import Problem
+    from sparseprobe.solvers.optimal.problem import SupportProblem
 
 NEWTON_STEPS = 40
 FIRST_SMOOTHING, SMOOTHING_FALL = 0.02, 0.3
@@ -34,7 +34,7 @@ HOPELESS = 0.1  # stop when the bound could rise by no more than this share of w
 
 
 @dataclass(frozen=True)
-class Candidates:
+class CandidateColumns:
     """The columns still in play: all of X at the root, what screening left after it."""
 
     matrix: Matrix
@@ -47,7 +47,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class WarmStart:
-    """A sparse primal point of the relaxation; positions count within the Candidates."""
+    """A sparse primal point of the relaxation; positions count within the candidate columns."""
 
     positions: NDArray[np.int64]
     """(p,) columns with a share."""
@@ -79,16 +79,16 @@ class Relaxed:
 
     bound: float
     """The best certified bound of the branch."""
-    certificate: Certificate
+    certificate: DualCertificate
     """The dual point that gave it."""
     start: WarmStart
     """The primal point, for rounding, for branching, and for the branches below."""
 
 
 def relax(
-    problem: Problem,
+    problem: SupportProblem,
     store: ColumnStore,
-    candidates: Candidates,
+    candidates: CandidateColumns,
     branch: Branch,
     k: int,
     *,
@@ -111,7 +111,7 @@ def relax(
     b = branch.start.b + float(branch.start.w @ store.means[started])  # the columns of the store are centred
     dual, margins = np.empty(problem.n), np.empty(problem.n)
     delta, tolerance = FIRST_SMOOTHING, 0.01 * (objective - max(branch.bound, 0.9 * objective))
-    best: Certificate | None = None
+    best: DualCertificate | None = None
     bound = -np.inf
     while True:
         slots = store.slots(candidates.index[working])

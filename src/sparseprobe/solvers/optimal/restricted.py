@@ -23,7 +23,7 @@ from sparseprobe.solvers.optimal.proximal_newton import Examples, minimise, pred
 
 if TYPE_CHECKING:
     from sparseprobe.solvers.optimal.column_store import ColumnStore
-    from sparseprobe.solvers.optimal.problem import Problem
+    from sparseprobe.solvers.optimal.problem import SupportProblem
 
 COLD_SMOOTHING, WARM_SMOOTHING, SMALLEST_SMOOTHING = 0.5, 0.02, 1e-10
 SMOOTHING_FALL = 0.15
@@ -52,7 +52,7 @@ class Restricted:
 
 
 def solve_restricted(
-    problem: Problem,
+    problem: SupportProblem,
     store: ColumnStore,
     support: NDArray[np.int64],
     *,
@@ -87,7 +87,11 @@ def solve_restricted(
 
 
 def _evaluate(
-    problem: Problem, data: Examples, means: Vector, support: NDArray[np.int64], point: tuple[Vector, float, Vector]
+    problem: SupportProblem,
+    data: Examples,
+    means: Vector,
+    support: NDArray[np.int64],
+    point: tuple[Vector, float, Vector],
 ) -> Restricted:
     """What `point` = (w (k,), b, dual (n,)) on centred columns is worth: its objective and its bound.
 
@@ -110,7 +114,7 @@ def _better(known: Restricted | None, found: Restricted) -> Restricted:
     return replace(primal, bound=min(dual.bound, primal.objective), dual=dual.dual)
 
 
-def _dual_bound(problem: Problem, columns: Vector, dual: Vector, objective: float, norms: Vector) -> float:
+def _dual_bound(problem: SupportProblem, columns: Vector, dual: Vector, objective: float, norms: Vector) -> float:
     """Sum c D(a) - (gamma / 2) sum_j q_j over the centred columns (k, n), rounded down as in certificate.py.
 
     `norms` (k,) are those of the columns as they are, which centring does not raise.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sparseprobe.solvers.compiled import compiled
+from sparseprobe.compiled import compiled
 
 Matrix: TypeAlias = Any
 """Activations (n, d): a dense array of float32 or float64, or a SciPy CSR array."""

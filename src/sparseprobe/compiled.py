@@ -56,7 +56,7 @@ def clock() -> float:
     return time.perf_counter() - _COMPILATION.seconds()
 
 
-class _Compilation(event.Listener):  # type: ignore[misc]
+class _Compilation(event.Listener):
     """Adds up the time of compilation, which Numba does under a lock; kernels that call others nest."""
 
     def __init__(self) -> None:
@@ -81,4 +81,4 @@ class _Compilation(event.Listener):  # type: ignore[misc]
 
 
 _COMPILATION = _Compilation()
-event.register("numba:compile", _COMPILATION)
+event.register("numba:compile", _COMPILATION)  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from sparseprobe.solvers.compiled import clock, compiled
+from sparseprobe.compiled import clock, compiled
 
 
 def test_where_nothing_can_be_kept_the_kernel_still_compiles():
@@ -46,7 +46,7 @@ def test_a_cold_process_says_once_that_it_compiles_and_does_not_count_it(tmp_pat
     script = """
 import time
 import numpy as np
-from sparseprobe.solvers.compiled import clock, compiled
+from sparseprobe.compiled import clock, compiled
 
 @compiled()
 def slow(values):
