@@ -99,7 +99,7 @@ def measured(
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Rows for each feature."""
     acts = sp.extract(model, data, layers=[layer], aggregate=data.settings.get("aggregate", "none"))
-    probed = ProbedLayer.read(acts, layer, LabelledExamples.of(data, names, resamples=1))
+    probed = ProbedLayer.read(acts, layer, LabelledExamples.of(data, names))
     for feature, name in enumerate(names):
         yield name, rows_of(probed, feature, {"collection": data.name, "feature": name}, asked)
 

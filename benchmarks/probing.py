@@ -21,9 +21,9 @@ from sklearn.feature_selection import f_classif, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 
 from sparseprobe.experiments import PAPER_K, planted_problem
+from sparseprobe.paper import elastic_net_settings
 from sparseprobe.probes.support_probe import fit_supports
 from sparseprobe.selection import L1, AdaptiveThresholding, FStatistic, MeanDifference, MutualInformation, Problem
-from sparseprobe.selection.adaptive import elastic_net_settings
 from sparseprobe.solvers.logistic import newton
 from sparseprobe.solvers.one_column import one_column_logistic
 from sparseprobe.statistics.group_bootstrap import GroupBootstrap

@@ -8,7 +8,8 @@ from sparseprobe.experiments import CERTIFICATE, NEURONS, SWEEP, Column, check_t
 
 DESIGNED = [
     *("model", "collection", "feature", "site", "layer", "aggregation", "selection", "k", "seed"),
-    *("n_train", "n_test", "n_positive", "support", "coef", "intercept", "f1_validation", "f1", "precision", "recall"),
+    *("n_train", "n_test", "n_positive", "n_positive_groups", "support", "coef", "intercept"),
+    *("f1_validation", "f1", "precision", "recall"),
     *("mcc", "balanced_accuracy", "roc_auc", "pr_auc", "log_loss", "f1_low", "f1_high", "control_f1", "converged"),
     "seconds",
 ]
@@ -18,7 +19,9 @@ def test_the_columns_are_those_that_were_designed():
     at = DESIGNED.index("support")
     assert [column.name for column in SWEEP] == [*DESIGNED[:at], "neurons", "support", "sign", *DESIGNED[at + 1 :]]
     assert [column.name for column in CERTIFICATE] == ["objective", "bound", "gap", "proven", "nodes"]
-    expected = [*DESIGNED[:at], "neuron", "index", "sign", *DESIGNED[at + 1 :]]
+    scored = DESIGNED.index("f1_validation")
+    expected = [*DESIGNED[:at], "neuron", "index", "sign", *DESIGNED[at + 1 : scored]]
+    expected += ["log_loss_choosing", "f1_choosing", *DESIGNED[scored:]]
     assert [column.name for column in NEURONS] == [*expected, "mean_difference", "threshold", "best_threshold_f1"]
 
 

@@ -37,7 +37,16 @@ EXPERIMENTS = (
 """What a run can be asked to do; `runs.catalogue` says what each of them is."""
 
 SELECTIONS = (
-    *("adaptive", "f_statistic", "l1", "mean_difference", "mutual_information", "mutual_information_knn", "optimal"),
+    *(
+        "adaptive",
+        "every",
+        "f_statistic",
+        "l1",
+        "mean_difference",
+        "mutual_information",
+        "mutual_information_knn",
+        "optimal",
+    ),
     *("random", "svm", "matching_pursuit", "correlation"),
 )
 """The ways to choose neurons that ship, the last two of them for continuous features; Python may register more."""

@@ -40,6 +40,7 @@ _WHERE = (
     Column("n_train", "int64", "Training examples that carry a label of the feature."),
     Column("n_test", "int64", "Test examples that carry a label of the feature."),
     Column("n_positive", "int64", "Positive test examples; n_positive / n_test is the base rate of the scores."),
+    Column("n_positive_groups", "int64", "Test groups with a positive example; of fewer than 10 scores say little."),
 )
 _NEURON = (
     Column("neuron", "str", "The neuron's name, as L3.N609; L3.D21 where the site has no neurons."),
@@ -53,7 +54,7 @@ _SUPPORT = (
 )
 _SIGN = Column("sign", "str", "+ or -, the sign of the coefficient: the side of the neuron that means yes.")
 _SCORES = (
-    Column("f1_validation", "float64", "F1 on validation examples, by which neurons, layers and k are to be chosen."),
+    Column("f1_validation", "float64", "F1 on validation examples, by which layers and k are to be chosen."),
     Column("f1", "float64", "Harmonic mean of precision and recall."),
     Column("precision", "float64", "Share of the examples called positive that are."),
     Column("recall", "float64", "Share of the positive examples that are called so."),
@@ -94,6 +95,12 @@ NEURONS = (
     _SIGN,
     Column("coef", "float64", "Its coefficient, for activations as the model gives them."),
     Column("intercept", "float64", "The probe says yes where activation * coef + intercept > 0."),
+    Column(
+        "log_loss_choosing",
+        "float64",
+        "Log loss on training and validation examples, classes balanced: the least chooses; NaN in the paper's split.",
+    ),
+    Column("f1_choosing", "float64", "F1 on training and validation examples."),
     *_SCORES,
     Column("mean_difference", "float64", "Mean activation of positive minus that of negative training examples."),
     Column(
@@ -132,7 +139,7 @@ PLANTED = (
     Column("seconds", "float64", "Wall time of selection and fit."),
 )
 REGRESSION = (
-    *(column for column in _WHERE if column.name != "n_positive"),
+    *(column for column in _WHERE if not column.name.startswith("n_positive")),
     *_SUPPORT,
     Column("intercept", "float64", "The prediction is activations[support] . coef + intercept."),
     Column("r2_validation", "float64", "R2 on validation examples, by which rows are to be chosen."),
@@ -156,7 +163,7 @@ STABILITY = (
 SIGNIFICANCE = (
     *_WHERE[:6],
     Column("seed", "int64", "Seed of the permutations."),
-    Column("part", "str", "The examples that were looked at: train, validation or test."),
+    Column("part", "str", "The examples that were looked at: train, validation, test or all."),
     Column("n", "int64", "How many of them carry a label."),
     Column("permutations", "int64", "How many times labels were permuted over groups."),
     *_NEURON,

@@ -181,3 +181,13 @@ def test_what_cannot_be_asked_is_said(planted):
         confirm(*planted, best.drop(columns="neuron"))
     with pytest.raises(InputError, match=r"no neuron L0\.N50: layer 0 has neurons 0 to 49"):
         confirm(*planted, best.assign(neuron=["L0.N50", "L0.N0", "L1.N0", "L0.N0"]))
+
+
+def test_all_rows_have_more_power_than_a_part():
+    """A neuron that a fifth of the examples cannot tell from noise."""
+    acts, data = planted_experiment(n=400, width=100, informative=1, shift=1.0, seed=3)
+    tested = {part: neuron_significance(acts, data, permutations=200, part=part) for part in ("test", "all")}
+    planted = data.settings["planted"]["f0"][0]
+    p = {part: table.set_index("index").loc[planted, "p_family"] for part, table in tested.items()}
+    assert p["all"] < 0.05 < p["test"]
+    assert set(tested["all"]["n"]) == {400}

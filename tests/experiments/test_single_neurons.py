@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, log_loss
+from sklearn.utils.class_weight import compute_sample_weight
 
 from sparseprobe.activations import Activations
 from sparseprobe.errors import InputError
@@ -46,16 +47,27 @@ def test_each_row_is_scikit_learns_probe_on_that_neuron(planted, table):
         assert row.f1_validation == pytest.approx(
             f1_score(y[split == "validation"], theirs.predict(x[split == "validation"] * scale))
         )
+        chosen = split != "test"
+        assert row.f1_choosing == pytest.approx(f1_score(y[chosen], theirs.predict(x[chosen] * scale)))
+        assert row.log_loss_choosing == pytest.approx(
+            log_loss(
+                y[chosen],
+                theirs.predict_proba(x[chosen] * scale),
+                sample_weight=compute_sample_weight("balanced", y[chosen]),
+            ),
+            rel=1e-3,
+        )
         difference = x[train][y[train] == 1].mean() - x[train][y[train] == 0].mean()
         assert row.mean_difference == pytest.approx(difference, abs=1e-5)
         beyond = x[:, 0] > row.threshold if row.coef > 0 else x[:, 0] < row.threshold
         assert row.best_threshold_f1 == pytest.approx(f1_score(y[test], beyond[test]))
 
 
-def test_the_planted_neuron_comes_first_and_rows_fall_by_validation(planted, table):
+def test_the_planted_neuron_comes_first_and_rows_rise_by_log_loss(planted, table):
     _, data = planted
     for (feature, layer), rows in table.groupby(["feature", "layer"]):
-        assert (np.diff(rows["f1_validation"]) <= 0).all()
+        assert (np.diff(rows["log_loss_choosing"]) >= 0).all()
+        assert (rows["n_positive_groups"] == rows["n_positive"]).all()  # each example is a group
         if layer == 0:
             assert rows["index"].iloc[0] == data.settings["planted"][feature][0]
             assert rows["f1_low"].iloc[0] > rows["control_f1"].iloc[0]
@@ -70,7 +82,7 @@ def test_keep_takes_the_first_rows(planted, table):
 
 
 def test_the_control_is_the_same_search_on_permuted_labels(planted):
-    """Handing the permuted labels in as real ones: the best neuron by validation has that test F1."""
+    """Handing the permuted labels in as real ones: the best neuron by log loss has that test F1."""
     acts, data = planted
     found = single_neurons(acts, data, keep=1, features=["f0"], layers=[0], seed=4)
     shuffled = LabelledExamples.of(data, ["f0"], seed=4).control(0)[:, 0]
@@ -86,7 +98,7 @@ def test_labels_without_information_give_chance():
     """The best of 240 neurons looks good where it was chosen, and like a coin on test."""
     acts, data = planted_experiment(n=900, width=40, informative=1, n_features=6, shift=0.0, seed=11)
     found = single_neurons(acts, data, keep=1)
-    assert (found["f1_validation"] - found["f1"]).mean() > 0.03
+    assert (found["f1_choosing"] - found["f1"]).mean() > 0.03
     assert found["balanced_accuracy"].mean() == pytest.approx(0.5, abs=0.04)
     assert ((found["roc_auc"] - 0.5).abs() < 4 * np.sqrt(1 / (12 * found["n_positive"]))).all()
     chance = found["n_positive"] / found["n_test"]
@@ -96,7 +108,7 @@ def test_labels_without_information_give_chance():
 
 def test_the_papers_single_split_ranks_on_training_examples(planted):
     found = single_neurons(*planted, preset="paper", keep=5)
-    assert found["f1_validation"].isna().all()
+    assert found[["f1_validation", "f1_choosing", "log_loss_choosing"]].isna().all(axis=None)
     _, data = planted
     first = found[found["layer"] == 0].groupby("feature")["index"].first()
     assert first.to_dict() == {name: rows[0] for name, rows in data.settings["planted"].items()}
@@ -110,26 +122,39 @@ def test_constant_neurons_do_no_harm(planted):
     assert np.isfinite(found.drop(columns="seconds").select_dtypes("number")).all().all()
 
 
+def test_the_choice_finds_a_planted_neuron_that_validation_alone_misses():
+    """Ten draws of a weak neuron among 300, in documents of four: evidence of both splits against that of one."""
+    hits = {"log_loss_choosing": 0, "f1_validation": 0}
+    for seed in range(10):
+        acts, data = planted_experiment(n=500, width=300, informative=1, per_group=4, shift=1.3, seed=seed)
+        table = single_neurons(acts, data, keep=None)
+        planted = data.settings["planted"]["f0"]
+        for score in hits:
+            hits[score] += best_neurons(table, choose_by=score)["index"].tolist() == planted
+    assert hits["log_loss_choosing"] >= 8
+    assert hits["f1_validation"] <= hits["log_loss_choosing"] - 2
+
+
 def test_keep_must_be_a_count(planted):
     with pytest.raises(InputError, match="keep must be at least 1, or None for all neurons, got 0"):
         single_neurons(*planted, keep=0)
 
 
-def test_best_neurons_choose_by_validation_and_report_test(planted, table):
+def test_best_neurons_choose_by_log_loss_and_report_test(planted, table):
     swept = sweep(*planted, k=[1, 4])
     summary = best_neurons(table, swept, ks=(1, 4))
     assert summary["feature"].tolist() == ["f0", "f1"]
     for row in summary.itertuples():
         rows = table[table["feature"] == row.feature]
-        best = rows[rows["f1_validation"] == rows["f1_validation"].max()]
-        best = best.loc[(best["coef"] * best["mean_difference"]).idxmax()]
+        best = rows.loc[rows["log_loss_choosing"].idxmin()]
+        assert row.ties == (rows["f1_choosing"] == rows["f1_choosing"].max()).sum()
         assert (row.neuron, row.f1) == (f"L{best['layer']}.N{best['index']}", best["f1"])
     four = swept[(swept["feature"] == "f0") & (swept["k"] == 4)]
     assert summary["f1_k4"].iloc[0] == four.loc[four["f1_validation"].idxmax(), "f1"]
 
 
 def test_equal_neurons_are_told_apart_by_how_far_they_part_the_classes(planted, table):
-    equal = table[table["feature"] == "f0"].assign(f1_validation=1.0)
+    equal = table[table["feature"] == "f0"].assign(log_loss_choosing=0.1)
     [chosen] = best_neurons(equal.iloc[::-1])["neuron"]
     layer, neuron = equal.loc[(equal["coef"] * equal["mean_difference"]).idxmax(), ["layer", "index"]]
     assert chosen == f"L{layer}.N{neuron}"
@@ -138,6 +163,6 @@ def test_equal_neurons_are_told_apart_by_how_far_they_part_the_classes(planted, 
 
 def test_a_summary_without_validation_must_be_asked_for(planted):
     paper = single_neurons(*planted, preset="paper", keep=5)
-    with pytest.raises(InputError, match="no validation scores to choose by"):
+    with pytest.raises(InputError, match="has no values of 'log_loss_choosing' to choose by"):
         best_neurons(paper)
     assert best_neurons(paper, choose_by="f1")["f1"].iloc[0] == paper[paper["feature"] == "f0"]["f1"].max()

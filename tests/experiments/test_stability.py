@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sparseprobe.errors import InputError
-from sparseprobe.experiments import STABILITY, planted_experiment, selection_stability
+from sparseprobe.experiments import STABILITY, best_neurons, planted_experiment, selection_stability, single_neurons
 from sparseprobe.experiments.stability import agreement
 
 
@@ -17,7 +17,7 @@ def test_planted_neurons_are_always_chosen_and_noise_comes_and_goes(planted):
     acts, data = planted
     found = selection_stability(acts, data, k=[2, 8], resamples=12)
     assert list(found.columns) == [column.name for column in STABILITY]
-    for feature, rows in found.groupby("feature"):
+    for feature, rows in found[found["selection"] == "adaptive"].groupby("feature"):
         two = rows[rows["k"] == 2]
         assert set(two[two["frequency"] > 0.9]["index"]) == set(data.settings["planted"][feature])
         assert two["stability"].iloc[0] > 0.8 > rows[rows["k"] == 8]["stability"].iloc[0]
@@ -25,8 +25,19 @@ def test_planted_neurons_are_always_chosen_and_noise_comes_and_goes(planted):
             assert rows[rows["k"] == k]["frequency"].sum() == pytest.approx(k)
 
 
+def test_the_neurons_of_the_table_of_single_neurons_have_frequencies(planted):
+    """Whatever selection is asked about, and by name alone too."""
+    best = best_neurons(single_neurons(*planted, keep=1))
+    for selection in ("adaptive", "every"):
+        found = selection_stability(*planted, selection=selection, k=[1], resamples=6)
+        shown = best.merge(found[found["selection"] == "every"], on=["feature", "neuron"])
+        assert (shown["frequency"] > 0.3).all()
+        assert len(shown) == len(best)
+
+
 def test_random_neurons_agree_by_chance_only(planted):
     found = selection_stability(*planted, selection="random", k=[10], resamples=30, features=["f0"])
+    found = found[found["selection"] == "random"]
     assert found["stability"].iloc[0] == pytest.approx(0, abs=0.05)
 
 

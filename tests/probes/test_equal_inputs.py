@@ -32,7 +32,7 @@ def rule(estimator: object, X: np.ndarray) -> np.ndarray:
         SparseProbe(k=3, preset="paper"),
         SparseProbe(k=3, class_weight={0: 1.0, 1: 5.0}, selection="optimal"),
         SparsePath(k=[1, 4], loss="hinge"),
-        NeuronSelector(k=3, method="mutual_information"),
+        NeuronSelector(k=3, selection="mutual_information"),
         SparseRegressor(k=3),
         SparseRegressor(k=3, selection="correlation"),
     ],

@@ -43,7 +43,7 @@ def three():
         SparsePath(),
         SparsePath(k=[1, 2], rule="best", selection="f_statistic"),
         NeuronSelector(),
-        NeuronSelector(method="adaptive"),
+        NeuronSelector(selection="adaptive"),
         SparseRegressor(),
         SparseRegressor(selection="correlation"),
     ],

@@ -8,10 +8,10 @@ from sklearn.linear_model import LogisticRegression
 
 from sparseprobe.errors import InputError
 from sparseprobe.experiments import planted_problem
+from sparseprobe.paper import elastic_net_settings
 from sparseprobe.probes import SparseProbe
 from sparseprobe.probes.support_probe import fit_supports
 from sparseprobe.selection import AdaptiveThresholding, Choice, Problem
-from sparseprobe.selection.adaptive import elastic_net_settings
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from sparseprobe.experiments import planted_problem
+from sparseprobe.paper import K as LADDER
+from sparseprobe.paper import elastic_net_settings
 from sparseprobe.selection import AdaptiveThresholding, Problem
-from sparseprobe.selection.adaptive import LADDER, elastic_net_settings
 from sparseprobe.solvers.elastic_net import elastic_net
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "baselines"

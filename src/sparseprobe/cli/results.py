@@ -27,6 +27,7 @@ SHOWN_COLUMNS = (
     *("frequency", "stability", "correlation", "p_family", "q"),
 )
 CHOOSING = {
+    "log_loss_choosing": "log loss on training and validation examples",
     "f1_validation": "validation F1",
     "r2_validation": "validation R2",
     "f1": "test F1, as in the paper",
@@ -35,6 +36,8 @@ CHOOSING = {
     "correlation": "size of the correlation",
 }
 """The columns that the best row of a table is chosen by, the first that has values, and their names in a sentence."""
+FEW_POSITIVE_GROUPS = 10
+"""Of fewer positive test documents a note warns."""
 SHOWN_ROWS = 40
 """About as many rows as a person reads."""
 SHOWN_KS, FEW_KS = 8, 5
@@ -100,9 +103,15 @@ def show_best_neurons(show: Show, neurons: pd.DataFrame, sweep: pd.DataFrame | N
         title=f"{title}: best single neuron, chosen by {CHOOSING[score]}; F1 on test",
     )
     show.note(
-        "95 % intervals; control: permuted labels; ties: neurons that share the best choosing score, of those kept; "
+        "95 % intervals; control: permuted labels; ties: kept neurons that share the best F1 on training and "
+        "validation examples; "
         "k=: F1 of k neurons in the layer that is best for that k"
     )
+    few = [row["feature"] for row in rows if row["n_positive_groups"] < FEW_POSITIVE_GROUPS]
+    if few:
+        show.note(
+            f"fewer than {FEW_POSITIVE_GROUPS} positive test documents, so the scores say little: {', '.join(few)}"
+        )
     if any(_other_neuron(row) for row in rows):
         show.note("* k=1 reads another neuron than the one named: the sweep ranks neurons by its own selection")
     show.note(f"{len(rows)} of {len(neurons)} rows; all are in {path}")
@@ -118,7 +127,8 @@ def _best_rows(table: pd.DataFrame, keys: list[str], score: str | None) -> pd.Da
     if score is None:
         return table.drop_duplicates(keys)
     size = (lambda column: column.abs()) if score == "correlation" else None
-    best = table.sort_values(score, ascending=False, kind="stable", key=size).drop_duplicates(keys)
+    rising = score.startswith("log_loss")
+    best = table.sort_values(score, ascending=rising, kind="stable", key=size).drop_duplicates(keys)
     order = {feature: place for place, feature in enumerate(table["feature"].drop_duplicates())}
     return best.sort_values(keys, key=lambda one: one.map(order) if one.name == "feature" else one, kind="stable")
 

@@ -20,12 +20,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from sparseprobe import paper
 from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
 
 GROUP_SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
-PAPER_SHARES = {"train": 0.7, "test": 0.3}
-PAPER_SEED = 42
 ATTEMPTS = 24
 """Orders to try where sharing out leaves a part without a class (only ever with a handful of documents)."""
 
@@ -51,7 +50,7 @@ def split_by_group(
 
 
 def split_by_example(
-    n: int, *, shares: Mapping[str, float] = PAPER_SHARES, seed: int = PAPER_SEED
+    n: int, *, shares: Mapping[str, float] = paper.SHARES, seed: int = paper.SPLIT_SEED
 ) -> NDArray[np.object_]:
     """A part for each of `n` examples, at random, (n,).
 

@@ -16,7 +16,8 @@ from sparseprobe.experiments.significance import confirm, neuron_significance
 from sparseprobe.experiments.single_neurons import single_neurons
 from sparseprobe.experiments.stability import selection_stability
 from sparseprobe.experiments.summary import best_neurons, candidate_neurons
-from sparseprobe.experiments.sweep import PAPER_K, sweep
+from sparseprobe.experiments.sweep import sweep
+from sparseprobe.paper import K as PAPER_K
 from sparseprobe.tables import (
     BASELINES,
     CERTIFICATE,

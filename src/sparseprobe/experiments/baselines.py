@@ -20,20 +20,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sparseprobe import paper
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments.labelled_examples import LabelledExamples
 from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
 from sparseprobe.experiments.scored_probes import selection_rows
-from sparseprobe.experiments.sweep import PAPER_K, checked_ks, refuse_more_than_candidates
+from sparseprobe.experiments.sweep import checked_ks, refuse_more_than_candidates
 from sparseprobe.keyed_random import generator
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import Choice, Selection
 from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.random_neurons import Random
 from sparseprobe.selection.registry import selection_named
-from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.tables import BASELINES
 
 ARMS = ("neurons", "permuted_labels", "random_neurons", "gaussian_basis", "orthonormal")
@@ -47,14 +47,13 @@ def baselines(
     data: ProbingDataset,
     *,
     selection: str | Selection = "adaptive",
-    k: Sequence[int] | int = PAPER_K,
+    k: Sequence[int] | int = paper.K,
     arms: Sequence[str] = ARMS,
-    trials: int = 5,
+    trials: int = paper.BASIS_TRIALS,
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
     layers: Iterable[int] | int | None = None,
-    bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """A row for each feature, layer, k, arm and trial; columns as in `tables.BASELINES`, other arguments as those of
@@ -70,7 +69,7 @@ def baselines(
     True
     """
     widths = chosen_layers(acts, data, layers)
-    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset)
     plan = plan_baselines(examples, widths, selection=selection, k=k, arms=arms, trials=trials)
     return table_of(plan, acts, examples, widths, progress)
 
@@ -80,9 +79,9 @@ def plan_baselines(
     widths: Mapping[int, int],
     *,
     selection: str | Selection = "adaptive",
-    k: Sequence[int] | int = PAPER_K,
+    k: Sequence[int] | int = paper.K,
     arms: Sequence[str] = ARMS,
-    trials: int = 5,
+    trials: int = paper.BASIS_TRIALS,
 ) -> LayerPlan:
     """The baselines of layers of these widths; raises `InputError` for what cannot be done."""
     if not arms:

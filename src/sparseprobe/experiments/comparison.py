@@ -7,7 +7,6 @@ they are judged by the share of the planted neurons that they find, too.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,7 +15,9 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from sparseprobe import paper
 from sparseprobe.activations import Activations
+from sparseprobe.compiled import clock
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.labelled_examples import LabelledExamples
@@ -31,7 +32,6 @@ from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named, selection_names
-from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.statistics.metrics import scores
 from sparseprobe.tables import PLANTED, SWEEP, make_table
 
@@ -77,12 +77,11 @@ def compare_selections(
     *,
     selections: Selections = PAPER_SELECTIONS,
     k: Sequence[int] | int = (1, 2, 4, 8),
-    candidates: int = 512,
+    candidates: int = paper.COMPARED_CANDIDATES,
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
     layers: Iterable[int] | int | None = None,
-    bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """A row for each feature, layer, selection and k; columns as in `tables.SWEEP`, arguments as those of `sweep`.
@@ -95,7 +94,7 @@ def compare_selections(
     [['random', 2], ['adaptive', 2]]
     """
     widths = chosen_layers(acts, data, layers)
-    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset)
     plan = plan_comparison(examples, widths, selections=selections, k=k, candidates=candidates)
     return table_of(plan, acts, examples, widths, progress)
 
@@ -106,7 +105,7 @@ def plan_comparison(
     *,
     selections: Selections = PAPER_SELECTIONS,
     k: Sequence[int] | int = (1, 2, 4, 8),
-    candidates: int = 512,
+    candidates: int = paper.COMPARED_CANDIDATES,
 ) -> LayerPlan:
     """The comparison on layers of these widths; raises `InputError` for what cannot be done."""
     _require_some(selections)
@@ -171,9 +170,9 @@ def _planted_rows(
     rows = []
     for selection in selections:
         method = selection_named(selection)
-        started = time.perf_counter()
+        started = clock()
         probes = fit_supports(problem, choose(method, problem, ks))
-        seconds = (time.perf_counter() - started) / len(ks)
+        seconds = (clock() - started) / len(ks)
         for size, probe in zip(ks, probes, strict=True):
             found = scores(planted.y[test] == 1, probe.decision(planted.X[test]), names=("f1", "roc_auc"))
             share = len(np.intersect1d(probe.support, planted.support)) / min(size, setting.informative)

@@ -6,7 +6,6 @@ to 1,024 neurons, or some tens of passes over the layer (conjugate gradients) be
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sparseprobe.activations import Activations
+from sparseprobe.compiled import clock
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.labelled_examples import LabelledExamples
@@ -22,7 +22,6 @@ from sparseprobe.experiments.scored_probes import probe_f1, probe_row
 from sparseprobe.probes.support_probe import SupportProbe
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.solvers.logistic import checked_strength, newton
-from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.tables import DENSE
 
 _TOLERANCE = 1e-6  # activations of a whole layer are kept in float32
@@ -37,7 +36,6 @@ def dense(
     preset: str = "default",
     features: Iterable[str] | None = None,
     layers: Iterable[int] | int | None = None,
-    bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """One probe on all neurons for each feature and layer; columns as in `tables.DENSE`, arguments as those of `sweep`.
@@ -52,7 +50,7 @@ def dense(
     (True, [20])
     """
     widths = chosen_layers(acts, data, layers)
-    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset)
     return table_of(plan_dense(examples, widths, C=C), acts, examples, widths, progress)
 
 
@@ -69,12 +67,12 @@ def plan_dense(
 
     def pieces(layer: ProbedLayer) -> Iterator[list[dict[str, Any]]]:
         for feature in range(layer.n_features):
-            started = time.perf_counter()
+            started = clock()
             best, strength = _best(layer, feature, strengths, control=False)
             beside, _ = _best(layer, feature, strengths, control=True)
             row = {"selection": "all", "C": strength, **probe_row(layer, feature, best)}
             row["control_f1"] = probe_f1(layer, feature, beside, "test", control=True)
-            yield [row | {"seconds": time.perf_counter() - started}]
+            yield [row | {"seconds": clock() - started}]
 
     return LayerPlan("dense", DENSE, pieces)
 

@@ -38,7 +38,8 @@ class LabelledExamples:
     seed: int
     preset: str
     bootstraps: tuple[GroupBootstrap, ...]
-    """For each feature, resamples of its test groups, the same for all layers and k."""
+    """For each continuous feature, resamples of its test groups, the same for all layers and k; none for binary ones,
+    whose F1 has its interval in closed form."""
     real: NDArray[Any] | None = None
     """(n, n_features) the labels that `labels` are a permutation of; None where they are the real ones themselves."""
 
@@ -76,13 +77,14 @@ class LabelledExamples:
         for name, column in zip(names, labels.T, strict=True):
             for split in ("train", "test"):
                 _require_two(name, column[(splits == split) & _is_known(column)], split, kind)
-            tested = groups[(splits == "test") & _is_known(column)]
-            bootstraps.append(GroupBootstrap.draw(tested, generator(seed, "bootstrap", name), resamples=resamples))
+            if kind == "continuous":
+                tested = groups[(splits == "test") & _is_known(column)]
+                bootstraps.append(GroupBootstrap.draw(tested, generator(seed, "bootstrap", name), resamples=resamples))
         return cls(data.name, names, labels, groups, splits, seed, preset, tuple(bootstraps))
 
-    def rows(self, feature: int, split: str) -> NDArray[np.int64]:
-        """Examples of a split that carry a label of a feature."""
-        return np.flatnonzero((self.splits == split) & _is_known(self.labels[:, feature]))
+    def rows(self, feature: int, *splits: str) -> NDArray[np.int64]:
+        """Examples of one or several splits that carry a label of a feature."""
+        return np.flatnonzero(np.isin(self.splits, splits) & _is_known(self.labels[:, feature]))
 
     def control(self, layer: int, trial: int = 0) -> NDArray[Any]:
         """(n, n_features) the labels permuted over groups, anew for each feature, layer and trial: within each split,

@@ -70,19 +70,19 @@ class ProbedLayer:
         key = (self.examples.features[feature], self.layer, "control" if control else "real")
         return Problem(self.training, feature + control * self.n_features, self.examples.seed, key)
 
-    def truth(self, feature: int, split: str, *, control: bool = False) -> NDArray[np.bool_]:
-        """(n,) whether the labelled examples of a split are positive."""
-        rows = self.examples.rows(feature, split)
+    def truth(self, feature: int, *splits: str, control: bool = False) -> NDArray[np.bool_]:
+        """(n,) whether the labelled examples of one or several splits are positive."""
+        rows = self.examples.rows(feature, *splits)
         positive: NDArray[np.bool_] = self.labels[rows, feature + control * self.n_features] == 1
         return positive
 
-    def score_weights(self, feature: int, split: str, *, control: bool = False) -> NDArray[np.float64] | None:
-        """(n,) what the labelled examples of a split weigh in scores, so that permuted labels have the class shares of
-        the real ones; None where all weigh the same.
+    def score_weights(self, feature: int, *splits: str, control: bool = False) -> NDArray[np.float64] | None:
+        """(n,) what the labelled examples of these splits weigh in scores, so that permuted labels have the class
+        shares of the real ones; None where all weigh the same.
         """
-        rows = self.examples.rows(feature, split)
+        rows = self.examples.rows(feature, *splits)
         real = self.examples.labels if self.examples.real is None else self.examples.real
-        return class_share_weights(self.truth(feature, split, control=control), real[rows, feature] == 1)
+        return class_share_weights(self.truth(feature, *splits, control=control), real[rows, feature] == 1)
 
 
 @dataclass(frozen=True)

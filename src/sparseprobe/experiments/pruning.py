@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sparseprobe import paper
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
@@ -31,26 +32,22 @@ from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.f_statistic import FStatistic
 from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.registry import selection_named
-from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.tables import PRUNING
-
-STEPS, CANDIDATES = 10, 50
 
 
 def pruning(
     acts: Activations,
     data: ProbingDataset,
     *,
-    k: Sequence[int] | int = 5,
-    steps: int = STEPS,
-    candidates: int = CANDIDATES,
+    k: Sequence[int] | int = paper.PRUNING_K,
+    steps: int = paper.PRUNING_STEPS,
+    candidates: int = paper.OPTIMAL_CANDIDATES,
     selection: str | Selection = "optimal",
     control: bool = True,
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
     layers: Iterable[int] | int | None = None,
-    bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """A row for each feature, layer, step and k; columns as in `tables.PRUNING`, other arguments as those of `sweep`.
@@ -64,7 +61,7 @@ def pruning(
     (3, True)
     """
     widths = chosen_layers(acts, data, layers)
-    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset)
     asked: dict[str, Any] = {"k": k, "steps": steps, "candidates": candidates, "selection": selection}
     return table_of(plan_pruning(examples, widths, **asked, control=control), acts, examples, widths, progress)
 
@@ -73,9 +70,9 @@ def plan_pruning(
     examples: LabelledExamples,
     widths: Mapping[int, int],
     *,
-    k: Sequence[int] | int = 5,
-    steps: int = STEPS,
-    candidates: int = CANDIDATES,
+    k: Sequence[int] | int = paper.PRUNING_K,
+    steps: int = paper.PRUNING_STEPS,
+    candidates: int = paper.OPTIMAL_CANDIDATES,
     selection: str | Selection = "optimal",
     control: bool = True,
 ) -> LayerPlan:
@@ -99,7 +96,11 @@ def plan_pruning(
 
 
 def pruned_ks(
-    k: Sequence[int] | int, widths: Mapping[int, int], *, steps: int = STEPS, candidates: int = CANDIDATES
+    k: Sequence[int] | int,
+    widths: Mapping[int, int],
+    *,
+    steps: int = paper.PRUNING_STEPS,
+    candidates: int = paper.OPTIMAL_CANDIDATES,
 ) -> list[int]:
     """The ascending k of a pruning of layers of these widths; raises `InputError`.
 

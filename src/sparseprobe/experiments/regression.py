@@ -7,7 +7,6 @@ groups.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sparseprobe import paper
 from sparseprobe.activations import Activations
+from sparseprobe.compiled import clock
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import UnknownNameError
 from sparseprobe.experiments.labelled_examples import LabelledExamples
 from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
-from sparseprobe.experiments.sweep import PAPER_K, checked_ks
+from sparseprobe.experiments.sweep import checked_ks
 from sparseprobe.probes.sparse_regressor import ridge
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.regression_selection import REGRESSION_SELECTIONS, regression_supports
@@ -35,7 +36,7 @@ def regression(
     data: ProbingDataset,
     *,
     selection: str = "matching_pursuit",
-    k: Sequence[int] | int = PAPER_K,
+    k: Sequence[int] | int = paper.K,
     alpha: float = 0.01,
     seed: int = 0,
     features: Iterable[str] | None = None,
@@ -68,7 +69,7 @@ def plan_regression(
     widths: Mapping[int, int],
     *,
     selection: str = "matching_pursuit",
-    k: Sequence[int] | int = PAPER_K,
+    k: Sequence[int] | int = paper.K,
     alpha: float = 0.01,
 ) -> LayerPlan:
     """The regressions on layers of these widths; raises `InputError` for what cannot be done."""
@@ -104,7 +105,7 @@ def _fit(X: NDArray[np.float32], y: NDArray[np.float64], selection: str, ks: lis
 
 def _rows(layer: ProbedLayer, feature: int, selection: str, ks: list[int], alpha: float) -> list[dict[str, Any]]:
     """Rows for each k of one feature and layer."""
-    started = time.perf_counter()
+    started = clock()
     X, examples = layer.X, layer.examples
     train, validation, test = (examples.rows(feature, split) for split in ("train", "validation", "test"))
     value, shuffled = layer.labels[:, feature], layer.labels[:, feature + layer.n_features]
@@ -132,5 +133,5 @@ def _rows(layer: ProbedLayer, feature: int, selection: str, ks: list[int], alpha
                 "control_r2": regression_scores(shuffled[test], control.predict(X, test))["r2"],
             }
         )
-    seconds = (time.perf_counter() - started) / len(ks)
+    seconds = (clock() - started) / len(ks)
     return [row | {"seconds": seconds} for row in rows]

@@ -6,15 +6,16 @@ all of them, and here.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from sparseprobe.compiled import clock
 from sparseprobe.experiments.probed_layer import ProbedLayer
 from sparseprobe.probes.support_probe import SupportProbe, fit_supports
 from sparseprobe.selection.contract import Selection, choose
+from sparseprobe.statistics.f1_interval import f1_interval
 from sparseprobe.statistics.metrics import scores
 
 REPORTED = ("f1", "precision", "recall", "mcc", "balanced_accuracy", "roc_auc", "pr_auc", "log_loss")
@@ -24,8 +25,9 @@ def probe_row(layer: ProbedLayer, feature: int, probe: SupportProbe) -> dict[str
     """What a table says of a probe, but for how it was chosen, its control and how long it took."""
     examples = layer.examples
     truth, weights = layer.truth(feature, "test"), layer.score_weights(feature, "test")
-    decision = probe.decision(layer.X, examples.rows(feature, "test"))
-    low, high = examples.bootstraps[feature].intervals(truth, decision, weights=weights)
+    test = examples.rows(feature, "test")
+    decision = probe.decision(layer.X, test)
+    low, high = f1_interval(truth, decision > 0, examples.groups[test], weights)
     found = scores(truth, decision, weights=weights, names=REPORTED)
     return {
         "feature": examples.features[feature],
@@ -34,6 +36,7 @@ def probe_row(layer: ProbedLayer, feature: int, probe: SupportProbe) -> dict[str
         "n_train": len(examples.rows(feature, "train")),
         "n_test": len(truth),
         "n_positive": round(float(truth.sum() if weights is None else weights[truth].sum())),
+        "n_positive_groups": len(np.unique(examples.groups[test][truth])),
         "support": probe.support.tolist(),
         "coef": probe.coef.tolist(),
         "intercept": probe.intercept,
@@ -59,7 +62,7 @@ def selection_rows(
     layer: ProbedLayer, feature: int, method: Selection, ks: Sequence[int], *, control: bool = True
 ) -> list[dict[str, Any]]:
     """For each k a row of the probe on the neurons that a selection chose; without `control` its column is NaN."""
-    started = time.perf_counter()
+    started = clock()
     preset = layer.examples.preset
     problem = layer.problem(feature)
     choices = choose(method, problem, list(ks))
@@ -68,12 +71,12 @@ def selection_rows(
     if control:
         permuted = layer.problem(feature, control=True)
         beside = fit_supports(permuted, choose(method, permuted, list(ks)), preset=preset)
-    shared = (time.perf_counter() - started) / len(ks)
+    shared = (clock() - started) / len(ks)
     rows = []
     for probe, other, choice in zip(probes, beside, choices, strict=True):
-        started = time.perf_counter()
+        started = clock()
         row = {"selection": method.name, **probe_row(layer, feature, probe)}
         row["control_f1"] = np.nan if other is None else probe_f1(layer, feature, other, "test", control=True)
-        row["seconds"] = shared + time.perf_counter() - started
+        row["seconds"] = shared + clock() - started
         rows.append(row | (vars(choice.certificate) if choice.certificate is not None else {}))
     return rows

@@ -39,7 +39,8 @@ from sparseprobe.progress import SILENT, Progress
 from sparseprobe.statistics.control_labels import GroupLayout, size_strata
 from sparseprobe.tables import SIGNIFICANCE, make_table, name_neurons
 
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
+PARTS = (*SPLITS, "all")
 
 
 def neuron_significance(
@@ -64,7 +65,7 @@ def neuron_significance(
     (True, True)
     """
     chosen = chosen_layers(acts, data, layers)
-    examples = LabelledExamples.of(data, features, seed=seed, resamples=1)
+    examples = LabelledExamples.of(data, features, seed=seed)
     plan = plan_significance(examples, chosen, part=part, permutations=permutations)
     return table_of(plan, acts, examples, chosen, progress)
 
@@ -210,7 +211,7 @@ class _Shuffle:
         """Permutations keyed by feature and number, the same for all layers: so the largest of all layers has a
         meaning.
         """
-        rows = examples.rows(feature, part)
+        rows = examples.rows(feature, *(SPLITS if part == "all" else (part,)))
         real, groups, name = examples.labels[rows, feature], examples.groups[rows], examples.features[feature]
         if len(np.unique(real)) < 2:
             raise InputError(f"feature {name!r} has labels of one class among its {part} examples")

@@ -1,6 +1,8 @@
 """How often a neuron is chosen when other documents are seen: a neuron that comes and goes is not a finding.
 
-Half of the training groups are drawn again and again, and neurons are chosen on each draw. The frequency of a neuron is
+Half of the training groups are drawn again and again, and neurons are chosen on each draw: by the selection that was
+asked for, and by `every`, k = 1, which chooses the neurons of the table of single neurons and, as it does, sees
+validation groups too. The frequency of a neuron is
 the share of the draws that chose it (Meinshausen and Buehlmann 2010); the stability of a k is the agreement of all
 draws, corrected for chance (Nogueira, Sechidis and Brown 2018, equation 4): 1 the same neurons always, 0 as if at
 random.
@@ -25,9 +27,13 @@ from sparseprobe.keyed_random import generator
 from sparseprobe.neuron import signs_of
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import Selection, choose
+from sparseprobe.selection.every_neuron import EveryNeuron
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.selection.registry import selection_named
 from sparseprobe.tables import STABILITY
+
+_SHOWN = EveryNeuron()
+"""What chooses the neurons of the table of single neurons."""
 
 
 def selection_stability(
@@ -46,16 +52,18 @@ def selection_stability(
 ) -> pd.DataFrame:
     """A row for each feature, layer, k and neuron that was chosen at least once; columns as in `tables.STABILITY`.
 
-    `share` of the training groups is drawn without replacement. Raises `InputError` for fewer than two resamples, a
-    share that is not between 0 and 1, or groups so few that a draw has labels of one class.
+    Rows of `selection` "every" are about the neurons of the table of single neurons. `share` of the groups is drawn
+    without replacement. Raises `InputError` for fewer than two resamples, a share that is not between 0 and 1, or
+    groups so few that a draw has labels of one class.
 
     >>> from sparseprobe.experiments import planted_experiment
     >>> acts, data = planted_experiment(n=400, width=20, informative=1, shift=5.0)
-    >>> selection_stability(acts, data, k=[1], resamples=5)[["frequency", "stability"]].values.tolist()
-    [[1.0, 1.0]]
+    >>> table = selection_stability(acts, data, k=[1], resamples=5)
+    >>> table[["selection", "frequency", "stability"]].values.tolist()
+    [['adaptive', 1.0, 1.0], ['every', 1.0, 1.0]]
     """
     widths = chosen_layers(acts, data, layers)
-    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=1)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset)
     plan = plan_stability(examples, widths, selection=selection, k=k, resamples=resamples, share=share)
     return table_of(plan, acts, examples, widths, progress)
 
@@ -76,21 +84,35 @@ def plan_stability(
     refuse_more_than_candidates(method, ks)
 
     def pieces(layer: ProbedLayer) -> Iterator[list[dict[str, Any]]]:
-        sizes = ks[layer.layer]
         for feature, name in enumerate(examples.features):
-            chosen = np.zeros((len(sizes), resamples, layer.X.shape[1]), bool)
-            for draw in range(resamples):
-                for i, choice in enumerate(choose(method, _part(layer, feature, draw, share), sizes)):
-                    chosen[i, draw, choice.support] = True
             signs = signs_of(layer.problem(feature).mean_difference)
-            where = {"feature": name, "layer": layer.layer, "selection": method.name, "resamples": resamples}
-            yield [
-                where | {"k": size, "stability": agreement(times)} | row
-                for size, times in zip(sizes, chosen, strict=True)
-                for row in _frequencies(times, signs)
-            ]
+            where = {"feature": name, "layer": layer.layer, "resamples": resamples}
+            rows = []
+            for one, sizes in ((method, ks[layer.layer]), (_SHOWN, [1])):
+                if one is _SHOWN and method.name == _SHOWN.name and 1 in ks[layer.layer]:
+                    continue
+                chosen = _chosen(layer, feature, one, sizes, (resamples, share))
+                rows += [
+                    where | {"selection": one.name, "k": size, "stability": agreement(times)} | row
+                    for size, times in zip(sizes, chosen, strict=True)
+                    for row in _frequencies(times, signs)
+                ]
+            yield rows
 
     return LayerPlan("stability", STABILITY, pieces)
+
+
+def _chosen(
+    layer: ProbedLayer, feature: int, method: Selection, sizes: Sequence[int], draws: tuple[int, float]
+) -> NDArray[np.bool_]:
+    """(n_sizes, resamples, d) which neurons each of (resamples, share) draws chose."""
+    resamples, share = draws
+    chosen = np.zeros((len(sizes), resamples, layer.X.shape[1]), bool)
+    splits = ("train", "validation") if method.name == _SHOWN.name else ("train",)
+    for draw in range(resamples):
+        for i, choice in enumerate(choose(method, _part(layer, feature, splits, draw, share), sizes)):
+            chosen[i, draw, choice.support] = True
+    return chosen
 
 
 def _frequencies(chosen: NDArray[np.bool_], signs: Sequence[str]) -> list[dict[str, Any]]:
@@ -115,11 +137,11 @@ def agreement(chosen: NDArray[np.bool_]) -> float:
     return float(1 - variance.mean() / expected)
 
 
-def _part(layer: ProbedLayer, feature: int, draw: int, share: float) -> Problem:
-    """The problem of a feature on part of its training groups."""
+def _part(layer: ProbedLayer, feature: int, splits: Sequence[str], draw: int, share: float) -> Problem:
+    """The problem of a feature on part of the groups of these splits."""
     examples, key = layer.examples, layer.problem(feature).name
     name = examples.features[feature]
-    rows = examples.rows(feature, "train")
+    rows = examples.rows(feature, *splits)
     groups = np.unique(examples.groups[rows])
     order = generator(examples.seed, "stability", name, draw).permutation(len(groups))
     kept = np.isin(examples.groups[rows], groups[order[: max(1, round(share * len(groups)))]])

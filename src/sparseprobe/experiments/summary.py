@@ -1,7 +1,8 @@
 """What a reader wants first: for each feature its best neuron or few, and how F1 grows with k.
 
-The best neuron, the best layer and so on are those of the largest validation F1; what is shown is test F1 with interval
-and control. So nothing shown was chosen by what is shown.
+The best neuron is the one of the least log loss on training and validation examples, the best layer for a k the one of
+the largest validation F1; what is shown is test F1 with interval and control. So nothing shown was chosen by what is
+shown.
 """
 
 from __future__ import annotations
@@ -12,39 +13,43 @@ import pandas as pd
 
 from sparseprobe.errors import InputError
 
+_SHOWN = (
+    *("collection", "feature", "neuron", "layer", "index", "sign", "f1", "f1_low", "f1_high", "control_f1"),
+    "n_positive_groups",
+)
+
 
 def best_neurons(
     neurons: pd.DataFrame,
     sweep: pd.DataFrame | None = None,
     *,
     ks: Sequence[int] | None = None,
-    choose_by: str = "f1_validation",
+    choose_by: str = "log_loss_choosing",
 ) -> pd.DataFrame:
     """One row a collection and feature: best neuron (`L3.N609`), sign, f1 with interval and control, and `f1_k...`.
 
-    `neurons` is what `single_neurons` gave; `ties` counts those kept that share the best score. With `sweep`'s table,
-    `f1_k4` is the F1 at k = 4 of the layer that is best for that k, for all `ks` of the sweep if none are named (NaN
-    where it was not probed), and `neuron_k1` the neuron that its probe of k = 1 reads, which need not be the best one.
-    Neurons of one score are told apart by how far they part the classes: the difference of the mean log odds on
-    training examples, which has no unit. That is all there is to go by for a feature whose validation part has one
-    class; its `f1_k...` are NaN. `choose_by="f1"` chooses by test scores, as the paper
-    does: only for tables of its single split, where no validation score exists. Raises `InputError` where there is
-    nothing to choose by.
+    `neurons` is what `single_neurons` gave; `n_positive_groups` says on how many positive test documents the scores
+    stand; `ties` counts the kept neurons that share the best F1 on training and validation examples, from which the log
+    loss chooses. With `sweep`'s table, `f1_k4` is the F1 at k = 4 of the layer that is best for that k, for all `ks` of
+    the sweep if none are named (NaN where it was not probed, or its validation split has one class), and `neuron_k1`
+    the neuron that its probe of k = 1 reads, which need not be the best one. `choose_by` may be another column of
+    scores; `choose_by="f1"` chooses by test scores, as the paper does: only for tables of its single split. Neurons of
+    one score are told apart by how far they part the classes: the difference of the mean log odds on training examples,
+    which has no unit. Raises `InputError` where there is nothing to choose by.
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
-    >>> best_neurons(single_neurons(acts, data)).columns.tolist()
-    ['collection', 'feature', 'neuron', 'layer', 'index', 'sign', 'f1', 'f1_low', 'f1_high', 'control_f1', 'ties']
+    >>> best_neurons(single_neurons(acts, data)).columns.tolist()  # doctest: +NORMALIZE_WHITESPACE
+    ['collection', 'feature', 'neuron', 'layer', 'index', 'sign', 'f1', 'f1_low', 'f1_high', 'control_f1',
+     'n_positive_groups', 'ties']
     """
-    parted = neurons.assign(parted=neurons["coef"] * neurons["mean_difference"])
-    best = _best(parted, ["collection", "feature"], [choose_by, "parted"])
-    columns = ["collection", "feature", "neuron", "layer", "index", "sign", "f1", "f1_low", "f1_high", "control_f1"]
-    shown = best[columns].reset_index(drop=True)
-    shown["ties"] = _ties(neurons, choose_by)
+    shown = _best(_parted(neurons), ["collection", "feature"], [choose_by, "parted"])[list(_SHOWN)]
+    shown["ties"] = _ties(neurons, "f1_choosing" if choose_by == "log_loss_choosing" else choose_by)
     if sweep is None:
         return shown
-    by_k = _best(sweep if ks is None else sweep[sweep["k"].isin(ks)], ["collection", "feature", "k"], [choose_by])
-    chosen = by_k.dropna(subset=choose_by)
+    score = "f1" if choose_by == "f1" else "f1_validation"
+    by_k = _best(sweep if ks is None else sweep[sweep["k"].isin(ks)], ["collection", "feature", "k"], [score])
+    chosen = by_k.dropna(subset=score)
     wide = chosen.pivot_table(index=["collection", "feature"], columns="k", values="f1", observed=True)
     wide.columns = [f"f1_k{k}" for k in wide.columns]
     one = chosen[chosen["k"] == 1]
@@ -53,15 +58,11 @@ def best_neurons(
     return shown.merge(wide.reset_index(), on=["collection", "feature"], how="left")
 
 
-def candidate_neurons(
-    neurons: pd.DataFrame, n: int = 3, *, within: float = 0.05, choose_by: str = "f1_validation"
-) -> pd.DataFrame:
-    """The few neurons of each feature that are worth a closer look: rows of `single_neurons`' table.
+def candidate_neurons(neurons: pd.DataFrame, n: int = 3, *, choose_by: str = "log_loss_choosing") -> pd.DataFrame:
+    """The few neurons of each feature that are worth a closer look: rows of `single_neurons`' table, the best first.
 
-    Of the neurons that fire on the feature (mean difference above 0) and whose `choose_by` is `within` reach of the
-    best, those `n` with the largest mean difference: F1 alone cannot tell perfect neurons from each other. A feature
-    that alone has no such score, since its validation part has one class, is left to the mean difference, which is of
-    training examples. Raises `InputError` where no feature has one (of validation in the paper's split).
+    They are the `n` of the best `choose_by` among the neurons that fire on the feature (mean difference above 0).
+    Raises `InputError` where there is nothing to choose by.
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
@@ -70,22 +71,29 @@ def candidate_neurons(
     """
     if n < 1:
         raise InputError(f"n must be at least 1, got {n}")
-    _refuse_unvalidated(neurons, choose_by)
-    firing = neurons[neurons["mean_difference"] > 0]
-    keys = ["collection", "feature"]
-    best = firing.groupby(keys, observed=True)[choose_by].transform("max")
-    near = firing[(firing[choose_by] >= best - within) | best.isna()]
-    ordered = near.sort_values("mean_difference", ascending=False, kind="stable")
-    few = ordered.groupby(keys, observed=True).head(n)
+    _refuse_nothing_to_choose_by(neurons, choose_by)
+    firing = _parted(neurons[neurons["mean_difference"] > 0])
+    few = _best_first(firing, [choose_by, "parted"]).groupby(["collection", "feature"], observed=True).head(n)
     order = {feature: place for place, feature in enumerate(neurons["feature"].drop_duplicates())}
-    return few.sort_values("feature", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
+    few = few.sort_values("feature", key=lambda names: names.map(order), kind="stable")
+    return few.drop(columns="parted").reset_index(drop=True)
+
+
+def _parted(neurons: pd.DataFrame) -> pd.DataFrame:
+    """The table with the difference of the mean log odds between the classes, on training examples."""
+    return neurons.assign(parted=neurons["coef"] * neurons["mean_difference"])
+
+
+def _best_first(table: pd.DataFrame, scores: list[str]) -> pd.DataFrame:
+    """Rows by the first score, then the next between equals: the largest first, of a log loss the least."""
+    rising = [score.startswith("log_loss") for score in scores]
+    return table.sort_values(scores, ascending=rising, kind="stable", na_position="last")
 
 
 def _best(table: pd.DataFrame, keys: list[str], scores: list[str]) -> pd.DataFrame:
-    """The first row of the largest scores (the first, then the next between equals) for each key, keys as they come."""
-    _refuse_unvalidated(table, scores[0])
-    order = table.sort_values(scores, ascending=False, kind="stable", na_position="last")
-    best = order.drop_duplicates(keys).set_index(keys)
+    """The best row for each key, keys as they come."""
+    _refuse_nothing_to_choose_by(table, scores[0])
+    best = _best_first(table, scores).drop_duplicates(keys).set_index(keys)
     as_they_came = pd.MultiIndex.from_frame(table[keys].drop_duplicates())
     return best.loc[as_they_came].reset_index()
 
@@ -98,9 +106,9 @@ def _ties(neurons: pd.DataFrame, choose_by: str) -> list[int]:
     return [int(n) for n in tied.groupby(keys, sort=False, observed=True)["tied"].sum()]
 
 
-def _refuse_unvalidated(table: pd.DataFrame, choose_by: str) -> None:
+def _refuse_nothing_to_choose_by(table: pd.DataFrame, choose_by: str) -> None:
     if table[choose_by].isna().all() and len(table):
         raise InputError(
-            "there are no validation scores to choose by: split with a validation part, "
+            f"the table has no values of {choose_by!r} to choose by: split with a validation part, "
             'or say choose_by="f1" to choose on test as the paper does'
         )

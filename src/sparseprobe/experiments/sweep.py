@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sparseprobe import paper
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
@@ -24,11 +25,7 @@ from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import Selection
 from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.registry import selection_named
-from sparseprobe.statistics.group_bootstrap import RESAMPLES
 from sparseprobe.tables import CERTIFICATE, SWEEP
-
-PAPER_K = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32, 64, 128, 256)
-"""The numbers of neurons of the paper, used up to the width of the layer."""
 
 
 def sweep(
@@ -36,19 +33,18 @@ def sweep(
     data: ProbingDataset,
     *,
     selection: str | Selection = "adaptive",
-    k: Sequence[int] | int = PAPER_K,
+    k: Sequence[int] | int = paper.K,
     seed: int = 0,
     preset: str = "default",
     features: Iterable[str] | None = None,
     layers: Iterable[int] | int | None = None,
-    bootstrap: int = RESAMPLES,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """k-sparse probes of every feature on every layer, one row for each k; columns as in `tables.SWEEP`.
 
-    `features` (binary ones) and `layers` are all by default; `bootstrap` is the number of resamples of the intervals.
-    Raises `UnknownNameError` for an unknown selection, preset or feature; `InputError` for k above the width, an
-    unknown layer, labels of one class, or activations that are not of this dataset.
+    `features` (binary ones) and `layers` are all by default. Raises `UnknownNameError` for an unknown selection, preset
+    or feature; `InputError` for k above the width, an unknown layer, labels of one class, or activations that are not
+    of this dataset.
 
     >>> from sparseprobe.experiments import planted_experiment
     >>> acts, data = planted_experiment(n=300, width=20, informative=2)
@@ -57,7 +53,7 @@ def sweep(
     ([[0, 1], [0, 2]], True)
     """
     widths = chosen_layers(acts, data, layers)
-    examples = LabelledExamples.of(data, features, seed=seed, preset=preset, resamples=bootstrap)
+    examples = LabelledExamples.of(data, features, seed=seed, preset=preset)
     return table_of(plan_sweep(examples, widths, selection=selection, k=k), acts, examples, widths, progress)
 
 
@@ -66,7 +62,7 @@ def plan_sweep(
     widths: Mapping[int, int],
     *,
     selection: str | Selection = "adaptive",
-    k: Sequence[int] | int = PAPER_K,
+    k: Sequence[int] | int = paper.K,
 ) -> LayerPlan:
     """The sweep of layers of these widths; raises `InputError` for what cannot be done."""
     method, ks = selection_named(selection, preset=examples.preset), checked_ks(k, widths)
@@ -82,7 +78,7 @@ def plan_sweep(
 def checked_ks(k: Sequence[int] | int, widths: Mapping[int, int]) -> dict[int, list[int]]:
     """The ascending k for each layer; the paper's list goes up to the width, any other k above it is an error.
 
-    >>> checked_ks([2, 1], {0: 8}), checked_ks(PAPER_K, {0: 3})
+    >>> checked_ks([2, 1], {0: 8}), checked_ks(paper.K, {0: 3})
     ({0: [1, 2]}, {0: [1, 2, 3]})
     """
     asked = [k] if isinstance(k, int | np.integer) else list(k)
@@ -90,7 +86,7 @@ def checked_ks(k: Sequence[int] | int, widths: Mapping[int, int]) -> dict[int, l
         raise InputError(f"k must be positive integers such as [1, 2, 4, 8], got {k!r}")
     ks = sorted({int(one) for one in asked})
     for layer, width in widths.items():
-        if ks[-1] > width and tuple(asked) != PAPER_K:
+        if ks[-1] > width and tuple(asked) != paper.K:
             raise InputError(f"k = {ks[-1]} is larger than the width {width} of layer {layer}: ask for at most {width}")
     return {layer: [one for one in ks if one <= width] for layer, width in widths.items()}
 

@@ -21,9 +21,9 @@ from sparseprobe.statistics.class_weights import ClassWeight
 class NeuronSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
     """Keep the k neurons that a selection chooses.
 
-    Parameters: `k`, `method` (name or selection), `class_weight`, `seed` as in `SparseProbe`. For more than two classes
-    each against the rest takes part: neurons are taken in the order in which the classes' paths for k = 1, 2, ... reach
-    them. Attributes: `support_` (k,) neurons, ascending.
+    Parameters: `k`, `selection` (a name or an object), `class_weight`, `seed` as in `SparseProbe`. For more than two
+    classes each against the rest takes part: neurons are taken in the order in which the classes' paths for k = 1, 2,
+    ... reach them. Attributes: `support_` (k,) neurons, ascending.
 
     >>> X = np.random.default_rng(0).standard_normal((200, 30)); y = X[:, 4] - X[:, 11] > 0
     >>> NeuronSelector(k=2).fit(X, y).get_support(indices=True)
@@ -34,12 +34,12 @@ class NeuronSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
         self,
         k: int = 1,
         *,
-        method: str | Selection = "f_statistic",
+        selection: str | Selection = "f_statistic",
         class_weight: ClassWeight = "balanced",
         seed: int = 0,
     ) -> None:
         self.k = k
-        self.method = method
+        self.selection = selection
         self.class_weight = class_weight
         self.seed = seed
 
@@ -54,13 +54,13 @@ class NeuronSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
         problems = class_problems(
             X, y, classes, sample_weight=sample_weight, class_weight=self.class_weight, seed=self.seed
         )
-        method = selection_named(self.method)
+        selection = selection_named(self.selection)
         if len(problems) == 1:
-            self.support_ = choose(method, problems[0], [k])[0].support
+            self.support_ = choose(selection, problems[0], [k])[0].support
             return self
         reached = np.full(X.shape[1], k + 1)
         for problem in problems:
-            for size, choice in enumerate(choose(method, problem, range(1, k + 1)), start=1):
+            for size, choice in enumerate(choose(selection, problem, range(1, k + 1)), start=1):
                 reached[choice.support] = np.minimum(reached[choice.support], size)
         self.support_ = np.sort(np.argsort(reached, kind="stable")[:k])
         return self

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils.validation import check_is_fitted
 
+from sparseprobe import paper
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.probes.sparse_probe import SparseClassifier, checked_k, probabilities, warn_unless_converged
 from sparseprobe.probes.support_probe import DEFAULT_C, SupportProbe, fit_supports
-from sparseprobe.selection.adaptive import LADDER
 from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named
@@ -119,10 +119,10 @@ class SparsePath(SparseClassifier):
 
     def _sizes(self, width: int) -> list[int]:
         if self.k is None:
-            return [k for k in LADDER if k <= width]
+            return [k for k in paper.K if k <= width]
         asked = [self.k] if isinstance(self.k, int | np.integer) else list(self.k)
         if not len(asked):
-            raise InputError("k must be a list of whole numbers such as [1, 2, 4, 8], got an empty one")
+            raise InputError("k must be a list of integers such as [1, 2, 4, 8], got an empty one")
         return sorted({checked_k(k, width) for k in asked})
 
     def _path(self, problem: Problem) -> list[SupportProbe]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprobe import paper
 from sparseprobe.errors import UnknownNameError
 from sparseprobe.matrix import Matrix, is_sparse
-from sparseprobe.selection.adaptive import elastic_net_settings
 from sparseprobe.selection.contract import Choice
 from sparseprobe.selection.problem import Problem
 from sparseprobe.solvers.elastic_net import NestedElasticNet
@@ -26,7 +26,6 @@ from sparseprobe.solvers.optimal.losses import LOSSES
 from sparseprobe.solvers.support_vector_machine import support_vector_machine
 
 DEFAULT_C = 10.0  # of 1, 10, 100 and 1,000 the best validation log loss on the shipped code, F1 within 0.01 of the best
-PAPER_C = 1.0  # scikit-learn's default, which the paper took
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def _fit(problem: Problem, choice: Choice, loss: str, C: float) -> LinearFit:
 
 def _paper_fit(problem: Problem, choice: Choice) -> LinearFit:
     if not choice.elastic_net:
-        return _fit(problem, choice, "logistic", PAPER_C)
-    C, l1_ratio = elastic_net_settings(len(choice.support))
+        return _fit(problem, choice, "logistic", paper.C)
+    C, l1_ratio = paper.elastic_net_settings(len(choice.support))
     nested = NestedElasticNet(problem.data(choice.support))
     return nested.fit(np.arange(len(choice.support)), C=C, l1_ratio=l1_ratio, start=choice.fit)

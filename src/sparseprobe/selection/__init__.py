@@ -1,8 +1,8 @@
 """Choose the k neurons of a probe: rankings, adaptive thresholding, and what a user registers."""
 
-from sparseprobe.selection import paper_settings  # noqa: F401 (registers)
 from sparseprobe.selection.adaptive import AdaptiveThresholding
 from sparseprobe.selection.contract import Certificate, Choice, Ranking, Selection, best_first, choose
+from sparseprobe.selection.every_neuron import EveryNeuron
 from sparseprobe.selection.f_statistic import FStatistic
 from sparseprobe.selection.l1 import L1
 from sparseprobe.selection.mean_difference import MeanDifference
@@ -20,6 +20,7 @@ __all__ = [
     "AdaptiveThresholding",
     "Certificate",
     "Choice",
+    "EveryNeuron",
     "FStatistic",
     "MeanDifference",
     "MutualInformation",

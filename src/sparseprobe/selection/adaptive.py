@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from sparseprobe import paper
 from sparseprobe.selection.contract import Choice, best_first
 from sparseprobe.selection.registry import register_selection
 from sparseprobe.solvers.elastic_net import NestedElasticNet
@@ -27,17 +28,6 @@ from sparseprobe.solvers.linear_fit import LinearFit
 
 if TYPE_CHECKING:
     from sparseprobe.selection.problem import Problem
-
-LADDER = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32, 64, 128, 256)
-
-
-def elastic_net_settings(k: int) -> tuple[float, float]:
-    """C and the L1 share of the paper's elastic net on k neurons.
-
-    >>> elastic_net_settings(20)
-    (1.0, 0.36787944117144233)
-    """
-    return k / 20, float(np.clip(np.exp(-k / 20), 0.1, 0.9))
 
 
 @dataclass(frozen=True)
@@ -69,7 +59,7 @@ class AdaptiveThresholding:
         """The k to go through, descending; the first is where mean differences decide."""
         if self.rungs == "asked":
             return sorted(ks, reverse=True)
-        return [start, *(rung for rung in reversed(LADDER) if min(ks) <= rung < start)]
+        return [start, *(rung for rung in reversed(paper.K) if min(ks) <= rung < start)]
 
     def _descent(self, problem: Problem, ks: Sequence[int], rungs: Sequence[int]) -> dict[int, Choice]:
         """The neurons for each rung, and for each k on the way down."""
@@ -78,7 +68,7 @@ class AdaptiveThresholding:
         current, start = np.arange(len(first)), None
         found: dict[int, Choice] = {}
         for rung, following in zip(rungs, [*rungs[1:], 0], strict=True):
-            C, l1_ratio = elastic_net_settings(rung)
+            C, l1_ratio = paper.elastic_net_settings(rung)
             fit: LinearFit = nested.fit(current, C=C, l1_ratio=l1_ratio, start=start, tolerance=self.tolerance)
             order = np.argsort(first[current])
             found[rung] = Choice(first[current][order], fit.take(order), elastic_net=True)
@@ -92,7 +82,7 @@ class AdaptiveThresholding:
 
 def _start(k: int, width: int) -> int:
     """The rung from which the descent to k begins: 256, doubled until it holds k, at most the width."""
-    start = LADDER[-1]
+    start = paper.K[-1]
     while start < k:
         start *= 2
     return min(start, width)

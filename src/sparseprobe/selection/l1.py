@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprobe import paper
 from sparseprobe.selection.contract import Choice, Ranking, best_first
 from sparseprobe.selection.registry import register_selection
 from sparseprobe.solvers.working_set import elastic_net_over_layer
@@ -30,7 +31,7 @@ class L1(Ranking):
     """
 
     name: str = "l1"
-    C: float = 0.1
+    C: float = paper.L1_C
 
     def scores(self, problem: Problem) -> NDArray[np.float64]:
         """(d,) absolute coefficients."""

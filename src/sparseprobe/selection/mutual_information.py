@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 from sklearn.feature_selection import mutual_info_classif
 
+from sparseprobe import paper
 from sparseprobe.errors import InputError
 from sparseprobe.selection.contract import Ranking
 from sparseprobe.selection.problem import DENSE_COLUMNS
@@ -86,7 +87,7 @@ class NearestNeighbourInformation(Ranking):
     """
 
     name: str = "mutual_information_knn"
-    neighbours: int = 3
+    neighbours: int = paper.NEIGHBOURS
 
     def scores(self, problem: Problem) -> NDArray[np.float64]:
         """(d,) nats."""
@@ -107,3 +108,4 @@ class NearestNeighbourInformation(Ranking):
 
 register_selection(MutualInformation())
 register_selection(NearestNeighbourInformation())
+register_selection(NearestNeighbourInformation(name="mutual_information"), preset="paper")

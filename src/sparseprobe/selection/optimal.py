@@ -1,8 +1,8 @@
 """The optimal k neurons: exact selection by optimal sparse probing (paper, section 4, OSP), over the whole layer.
 
 The hinge objective with ridge 1 / (2 gamma), gamma = 1 / sqrt(n), balanced classes; each k starts from the optimum of
-the k before. The paper looks at the 50 neurons of the largest mean difference only, and so does `preset="paper"`
-(module `paper_settings`); here every neuron is a candidate, and the certificate says whether the optimum is proven.
+the k before. The paper looks at the 50 neurons of the largest mean difference only, and so does `preset="paper"`; by
+default every neuron is a candidate, and the certificate says whether the optimum is proven.
 Cost: see `sparseprobe.solvers.optimal`; up to `time_limit` for each k.
 """
 
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sparseprobe import paper
 from sparseprobe.selection.contract import Certificate, Choice
+from sparseprobe.selection.prefiltered import Prefiltered
 from sparseprobe.selection.registry import register_selection
 from sparseprobe.solvers.optimal import optimal_path
 from sparseprobe.solvers.optimal.losses import Loss
@@ -58,3 +60,4 @@ class Optimal:
 
 
 register_selection(Optimal())
+register_selection(Prefiltered(Optimal(), paper.OPTIMAL_CANDIDATES), preset="paper")

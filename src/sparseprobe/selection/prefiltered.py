@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprobe import paper
 from sparseprobe.errors import InputError
 from sparseprobe.selection.contract import Choice, Ranking, Selection, best_first
 from sparseprobe.selection.mean_difference import MeanDifference
@@ -31,7 +32,7 @@ class Prefiltered:
 
     among: Selection
     """The selection that chooses among the candidates."""
-    candidates: int = 512
+    candidates: int = paper.COMPARED_CANDIDATES
     by: Ranking = field(default_factory=MeanDifference)
     """The ranking that makes the candidates."""
     without: frozenset[int] = frozenset()

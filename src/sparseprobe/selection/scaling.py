@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sparseprobe import paper
 from sparseprobe.statistics.class_statistics import ClassStatistics
-
-SPREAD = 10.0
-FLOOR = 1e-3
 
 
 def scale_of(deviation: np.ndarray) -> np.ndarray:
@@ -21,14 +19,15 @@ def scale_of(deviation: np.ndarray) -> np.ndarray:
     >>> scale_of(np.array([0.5, 0.0]))
     array([  0.2, 100. ])
     """
-    factor: np.ndarray = 1 / (SPREAD * np.maximum(deviation, FLOOR))
+    factor: np.ndarray = 1 / (paper.SPREAD * np.maximum(deviation, paper.LEAST_DEVIATION))
     return factor
 
 
 def deviation_of(statistics: ClassStatistics) -> np.ndarray:
     """Standard deviation of each neuron over the labelled examples of each feature, (n_features, d).
 
-    >>> from sparseprobe.statistics.class_statistics import class_statistics
+    >>> from sparseprobe import paper
+    from sparseprobe.statistics.class_statistics import class_statistics
     >>> X, labels = np.array([[0.0], [2.0], [4.0], [9.0]], np.float32), np.array([[0], [0], [1], [-1]])
     >>> deviation_of(class_statistics(X, labels))
     array([[1.63299316]])

@@ -12,10 +12,10 @@ Slow twin in the tests: scikit-learn, one neuron after the other.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,7 +74,7 @@ def one_column_logistic(
         _fit_columns(part, targets, np.ascontiguousarray(scale[:, block]), (C, tolerance), found)
         result[:, :, block] = found
 
-    with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(threads or joblib.cpu_count()) as pool:
         list(pool.map(work, range(0, scale.shape[1], _COLUMNS_AT_ONCE)))
     coef, intercept, excess, iterations = result
     return OneColumnFits(coef, intercept, excess, iterations.astype(np.int64), excess <= tolerance)

@@ -21,8 +21,6 @@ from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.datasets.splits import (
     GROUP_SHARES,
-    PAPER_SEED,
-    PAPER_SHARES,
     absent_classes,
     class_counts,
     labelled_groups,
@@ -119,7 +117,7 @@ def assemble(
     drawn = _draw_all(candidates, kept, part, settings, seed)
     rows = np.flatnonzero(drawn.any(axis=1))
     if part is None:
-        split = pd.array(split_by_example(len(rows), shares=PAPER_SHARES, seed=PAPER_SEED), dtype="str")
+        split = pd.array(split_by_example(len(rows)), dtype="str")
     else:
         split = pd.array(list(GROUP_SHARES), dtype="str").take(part[rows])
     sequences, renumbered = np.unique(candidates.sequence[rows], return_inverse=True)
