@@ -161,13 +161,13 @@ def test_in_a_split_by_example_the_control_is_read_by_recognising_documents():
     )
     labels = pd.DataFrame({"f0": (group % 2).astype(np.int8)})
     data = dataclasses.replace(data, examples=table, labels=labels, settings={"split_by": "example"})
-    [row] = sweep(Activations.from_arrays({0: X}, model_name="m"), data, k=[30], bootstrap=20).itertuples()
+    [row] = sweep(Activations.from_arrays({0: X}, model_name="m"), data, k=[30]).itertuples()
     assert row.f1 > 0.95
     assert row.control_f1 > 0.95
 
 
 def test_a_layer_named_twice_is_one(planted):
-    assert sweep(*planted, layers=[1, 1], k=[1], bootstrap=20)["layer"].tolist() == [1, 1]  # of two features
+    assert sweep(*planted, layers=[1, 1], k=[1])["layer"].tolist() == [1, 1]  # of two features
 
 
 def test_what_cannot_be_asked_is_said(planted):

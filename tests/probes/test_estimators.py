@@ -217,11 +217,11 @@ class TestSparsePath:
 
     def test_what_cannot_be_asked_is_said(self, planted):
         cases = [
-            ({"k": []}, InputError, "k must be a list of whole numbers such as"),
+            ({"k": []}, InputError, "k must be a list of integers such as"),
             (
                 {"k": [61]},
                 InputError,
-                r"k must be a whole number from 1 to the number of columns \(n_features = 60\), got 61",
+                r"k must be an integer from 1 to the number of columns \(n_features = 60\), got 61",
             ),
             ({"metric": "auc"}, UnknownNameError, "unknown metric 'auc'"),
             ({"rule": "first"}, UnknownNameError, "unknown rule 'first'.*Known: best, one_standard_error"),
@@ -271,7 +271,7 @@ class TestSparseRegressor:
 @pytest.mark.parametrize("k", [0, 61, 1.5, True])
 def test_k_within_the_width_is_asked_for(planted, estimator, k):
     with pytest.raises(
-        InputError, match=r"k must be a whole number from 1 to the number of columns \(n_features = 60\), got"
+        InputError, match=r"k must be an integer from 1 to the number of columns \(n_features = 60\), got"
     ):
         estimator(k=k).fit(planted.X, planted.y)
 

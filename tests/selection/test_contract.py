@@ -127,7 +127,7 @@ def test_a_selection_that_breaks_the_contract_is_told_so(problem, supports, mess
 
 @pytest.mark.parametrize("k", [0, -1, 63, 1.5])
 def test_a_k_that_no_selection_can_give_is_refused(problem, k):
-    with pytest.raises(InputError, match=rf"k must be a whole number from 1 .*, got {k}: ask for at most 62"):
+    with pytest.raises(InputError, match=rf"k must be an integer from 1 .*, got {k}: ask for at most 62"):
         choose(selection_named("adaptive"), problem, [k])
 
 

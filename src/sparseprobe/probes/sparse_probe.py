@@ -86,7 +86,7 @@ def checked_k(k: object, width: int) -> int:
     3
     """
     if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= width:
-        raise InputError(f"k must be a whole number from 1 to the number of columns (n_features = {width}), got {k!r}")
+        raise InputError(f"k must be an integer from 1 to the number of columns (n_features = {width}), got {k!r}")
     return int(k)
 
 

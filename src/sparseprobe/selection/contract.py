@@ -89,7 +89,7 @@ class Ranking(ABC):
 def choose(selection: Selection, problem: Problem, ks: Sequence[int]) -> list[Choice]:
     """The choices of a selection, checked: for each k one, with k different neurons of the layer, ascending.
 
-    Raises `InputError` for a k that is no whole number from 1 to the width, and for a selection that answers otherwise.
+    Raises `InputError` for a k that is no integer from 1 to the width, and for a selection that answers otherwise.
 
     >>> from sparseprobe.selection import MeanDifference, Problem
     >>> choose(MeanDifference(), Problem.of([[0.0, 1.0], [2.0, 1.0]], [0, 1]), [1])[0].support
@@ -98,7 +98,7 @@ def choose(selection: Selection, problem: Problem, ks: Sequence[int]) -> list[Ch
     for k in ks:
         if not isinstance(k, int | np.integer) or not 1 <= k <= problem.width:
             raise InputError(
-                f"k must be a whole number from 1 to the number of neurons, got {k!r}: ask for at most {problem.width}"
+                f"k must be an integer from 1 to the number of neurons, got {k!r}: ask for at most {problem.width}"
             )
     choices = list(selection.path(problem, ks))
     if len(choices) != len(ks):

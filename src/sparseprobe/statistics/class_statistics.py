@@ -170,7 +170,7 @@ def weighted_class_statistics(X: Matrix, labels: NDArray[np.int8], weights: NDAr
         return np.stack([flat[:n_features], flat[n_features:]], axis=1)
 
     names = tuple(map(str, range(n_features)))
-    count_by_class: Any = by_class(count)  # sums of weights, whole numbers only where weights are
+    count_by_class: Any = by_class(count)  # sums of weights, integers only where weights are
     return ClassStatistics(names, count_by_class, by_class(offset + pivot), by_class(scatter))
 
 

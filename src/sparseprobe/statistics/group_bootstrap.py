@@ -1,7 +1,7 @@
 """Intervals by resampling whole groups, for every score and every resample at once.
 
 Examples of one document are not independent, so documents are drawn, with replacement, as many as there are; a resample
-is then a whole number for each group, and a weighted score is the score of the resample. Scores that are functions of
+is then an integer for each group, and a weighted score is the score of the resample. Scores that are functions of
 the confusion table need only each group's counts: one (resamples x groups) by (groups x probes) product for all probes.
 Percentile intervals (Efron and Tibshirani 1993, chapter 13), 95 %. Only F1 has an interval in closed form in their
 place (module `f1_interval`), since resamples of a few positive groups cover it badly.

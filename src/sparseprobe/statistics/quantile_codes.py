@@ -1,4 +1,4 @@
-"""Activations as small whole numbers: in which of 16 quantile bins of its neuron each one lies.
+"""Activations as small integers: in which of 16 quantile bins of its neuron each one lies.
 
 The edges come from at most 1,024 evenly spaced training examples, whatever their labels. With the codes, the histograms
 of both classes for all features and neurons are one pass over n d bytes for each positive label. A neuron that takes

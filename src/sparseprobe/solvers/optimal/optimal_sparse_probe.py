@@ -148,7 +148,7 @@ def optimal_path(
 
 def _check(k: int, time_limit: float, tolerance: float) -> None:
     if not isinstance(k, (int, np.integer)) or isinstance(k, bool) or k < 1:
-        raise InputError(f"k is {k!r}: give a whole number of columns, at least 1")
+        raise InputError(f"k is {k!r}: give an integer of columns, at least 1")
     if not time_limit > 0:
         raise InputError(f"time_limit is {time_limit!r}: give a positive number of seconds")
     if not SMALLEST_TOLERANCE <= tolerance < 1:
