@@ -55,9 +55,9 @@ def chosen_rows(table: pd.DataFrame, by: list[str], score: str = "f1") -> pd.Dat
     The index is the position in the table.
     """
     numbered = table.reset_index(drop=True)
-    candidates = [f"{score}_choosing", f"{score}_validation"]
+    candidates = ["log_loss_choosing", f"{score}_validation"]
     choose_by = next((name for name in candidates if name in table and table[name].notna().any()), score)
-    ordered = numbered.sort_values(choose_by, ascending=False, kind="stable")
+    ordered = numbered.sort_values(choose_by, ascending=choose_by == "log_loss_choosing", kind="stable")
     return ordered.drop_duplicates(by).sort_index()
 
 

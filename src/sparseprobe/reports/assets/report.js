@@ -184,8 +184,8 @@ function oneTable(name, source, open) {
 }
 
 function bestFirst(columns) {
-  const by = ["f1_choosing", "f1_validation", "f1", "r2", "change"].find((name) => columns.some((one) => one.name === name));
-  return by ? [{ column: by, dir: "desc" }] : [];
+  const by = ["log_loss_choosing", "f1_validation", "f1", "r2", "change"].find((name) => columns.some((one) => one.name === name));
+  return by ? [{ column: by, dir: by.startsWith("log_loss") ? "asc" : "desc" }] : [];
 }
 
 function focusable(row) { row.getElement().tabIndex = 0; }

@@ -149,13 +149,14 @@ def f1_by_rank(table: pd.DataFrame, *, most: int = 100) -> Figure:
 
     `table` is that of single neurons (`tables.NEURONS`); the dashed line is the mean control.
     """
-    require(table, ["feature", "f1", "f1_validation", "control_f1"], "f1_by_rank")
-    choose_by = "f1_validation" if table["f1_validation"].notna().any() else "f1"
+    require(table, ["feature", "f1", "log_loss_choosing", "control_f1"], "f1_by_rank")
+    chosen = table["log_loss_choosing"].notna().any()
+    ranked = table.sort_values("log_loss_choosing" if chosen else "f1", ascending=bool(chosen), kind="stable")
     with styled():
         figure, (axes,) = panels(1, width=COLUMN, height=2.5)
         features = list(table["feature"].unique())
         for number, feature in enumerate(features):
-            part = table[table["feature"] == feature].sort_values(choose_by, ascending=False, kind="stable")[:most]
+            part = ranked[ranked["feature"] == feature][:most]
             few = len(features) <= _SEVERAL
             axes.plot(
                 np.arange(1, len(part) + 1),
@@ -167,7 +168,7 @@ def f1_by_rank(table: pd.DataFrame, *, most: int = 100) -> Figure:
             )
         axes.axhline(float(table["control_f1"].mean()), color=GREY, linestyle="--", label="control")
         log10_axis(axes)
-        axes.set_xlabel("rank of the neuron (validation)")
+        axes.set_xlabel("rank of the neuron (training and validation)")
         axes.set_ylabel("F1 on test")
         axes.set_ylim(0, 1.03)
         axes.legend(ncols=2)
