@@ -1,10 +1,12 @@
 """Whether two folders hold the same tables, row for row, in every column but `seconds`.
 
-    python tools/compare_tables.py BEFORE AFTER [--omit f1_low,f1_high] [--renamed neuron=index]
+    python tools/compare_tables.py BEFORE AFTER [--omit f1_low,f1_high] [--renamed neuron=index] [--tolerance 1e-9]
 
 BEFORE and AFTER are run folders, or folders of run folders (as `sparseprobe demo` writes); all `tables/*.parquet` of
 BEFORE are looked for at the same place in AFTER. Columns that only one side has are named, and columns that differ with
-the number of rows and the largest difference. Exit code 1 where anything differs that was not omitted.
+the number of rows and the largest difference. Numbers must be the same, or differ by no more than the tolerance times
+their size (or 1): another number of threads adds up in another order. Exit code 1 where anything differs that
+was not omitted.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +25,12 @@ ALWAYS_OMITTED = ("seconds",)
 
 
 def differences(
-    before: pd.DataFrame, after: pd.DataFrame, *, omit: Collection[str] = (), renamed: Mapping[str, str] | None = None
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    *,
+    omit: Collection[str] = (),
+    renamed: Mapping[str, str] | None = None,
+    tolerance: float = 0.0,
 ) -> list[str]:
     """One sentence for each way in which two tables differ; `renamed` maps old names of columns to new ones.
 
@@ -39,13 +47,13 @@ def differences(
         return [*found, f"{len(before)} rows became {len(after)}"]
     for name in names:
         if name in after.columns:
-            found += _difference(name, before[name], after[name])
+            found += _difference(name, before[name], after[name], tolerance)
     return found
 
 
-def _difference(name: str, before: pd.Series, after: pd.Series) -> list[str]:
+def _difference(name: str, before: pd.Series, after: pd.Series, tolerance: float) -> list[str]:
     pairs = list(zip(map(_plain, before), map(_plain, after), strict=True))
-    unequal = [pair for pair in pairs if not _equal(*pair)]
+    unequal = [pair for pair in pairs if not _equal(*pair, tolerance)]
     if not unequal:
         return []
     numbers = [abs(one - other) for one, other in unequal if isinstance(one, float) and isinstance(other, float)]
@@ -59,13 +67,20 @@ def _plain(value: object) -> object:
     return float(value) if isinstance(value, np.floating) else value
 
 
-def _equal(one: object, other: object) -> bool:
+def _equal(one: object, other: object, tolerance: float) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(_equal(*pair, tolerance) for pair in zip(one, other, strict=True))
     missing = [not isinstance(value, list) and bool(pd.isna(value)) for value in (one, other)]
+    if isinstance(one, float) and isinstance(other, float) and not any(missing):
+        return abs(one - other) <= tolerance * max(1.0, abs(one))
     return all(missing) if any(missing) else one == other
 
 
-def compare(before: Path, after: Path, *, omit: Collection[str], renamed: Mapping[str, str]) -> list[str]:
-    """One sentence for each difference of two folders; raises `SystemExit` where the first one holds no tables."""
+def compare(before: Path, after: Path, **how: Any) -> list[str]:
+    """One sentence for each difference of two folders, `how` as for `differences`.
+
+    Raises `SystemExit` where the first folder holds no tables.
+    """
     paths = sorted(before.rglob("tables/*.parquet"))
     if not paths:
         sys.exit(f"{before} holds no tables/*.parquet: give a run folder, or a folder of run folders")
@@ -75,7 +90,7 @@ def compare(before: Path, after: Path, *, omit: Collection[str], renamed: Mappin
         if not (after / place).is_file():
             found.append(f"{place}: is not in {after}")
             continue
-        own = differences(pd.read_parquet(path), pd.read_parquet(after / place), omit=omit, renamed=renamed)
+        own = differences(pd.read_parquet(path), pd.read_parquet(after / place), **how)
         found += [f"{place}: {sentence}" for sentence in own]
     return found
 
@@ -87,10 +102,11 @@ def main() -> None:
     parser.add_argument("after", type=Path)
     parser.add_argument("--omit", default="", help="Columns that may differ, with commas between.")
     parser.add_argument("--renamed", default="", help="Columns with other names now: old=new, with commas between.")
+    parser.add_argument("--tolerance", type=float, default=0.0, help="How much numbers may differ, of their size.")
     given = parser.parse_args()
     omit = [name for name in given.omit.split(",") if name]
     renamed = dict(pair.split("=", 1) for pair in given.renamed.split(",") if pair)
-    found = compare(given.before, given.after, omit=omit, renamed=renamed)
+    found = compare(given.before, given.after, omit=omit, renamed=renamed, tolerance=given.tolerance)
     sys.stdout.write(("\n".join(found) or "the tables are the same") + "\n")
     sys.exit(1 if found else 0)
 

@@ -43,6 +43,7 @@ def test_every_difference_is_named(tmp_path: Path) -> None:
     assert compared(tmp_path / "a", tmp_path / "b") == (1, named)
     both = ("--omit", "f1,support,neuron", "--renamed", "neuron=index")
     assert compared(tmp_path / "a", tmp_path / "b", *both) == (0, ["the tables are the same"])
+    assert compared(tmp_path / "a", tmp_path / "b", "--omit", "support,index,neuron", "--tolerance", "0.3")[0] == 0
     path = tmp_path / "b" / "tables" / "sweep.parquet"
     write_table(path, read_table(path).head(1))
     assert compared(tmp_path / "a", tmp_path / "b", *both)[1] == ["tables/sweep.parquet: 2 rows became 1"]

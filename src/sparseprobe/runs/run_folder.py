@@ -54,7 +54,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         for other in folder.glob(".running-*.json"):
             if other != note:
                 _require_gone(folder, other)
-        for left in (*folder.glob(f".{DATASET}-*"), *folder.glob(".*.partial"), *folder.glob("tables/.*.partial")):
+        for left in (*folder.glob(f".{DATASET}-*"), *folder.glob(".[!.]*.partial"), *folder.glob("tables/.*.partial")):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield
     finally:
