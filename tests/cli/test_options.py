@@ -12,7 +12,7 @@ import pytest
 
 from sparseprobe import choices
 from sparseprobe.cli.options import asks
-from sparseprobe.experiments import EXPERIMENTS
+from sparseprobe.runs.catalogue import EXPERIMENTS
 from sparseprobe.runs.spec import RunSpec, settings_of_a_run
 from sparseprobe.selection import selection_names
 from sparseprobe.selection.regression_selection import REGRESSION_SELECTIONS
@@ -22,7 +22,7 @@ RUN = ("run", "--model", "demo-4.7m", "--out", "no/such/folder")
 
 
 def test_the_names_that_are_known_without_loading_are_those_that_there_are() -> None:
-    assert set(choices.EXPERIMENTS) == {*EXPERIMENTS, "ablation"}
+    assert set(choices.EXPERIMENTS) == set(EXPERIMENTS)
     assert {*selection_names(), *REGRESSION_SELECTIONS} == set(choices.SELECTIONS)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sparseprobe.datasets import TokenizerRecord
-from sparseprobe.datasets.vocabulary import FRAGMENT, label_vocabulary, token_texts
+from sparseprobe.datasets.vocabulary import FRAGMENT, label_vocabulary, readable_texts, running_pieces, token_texts
 
 SENTENCE = "the high school is near the living room"
 
@@ -30,3 +30,15 @@ def test_a_table_entry_is_the_property_of_the_tokens_text(families) -> None:
     table = label_vocabulary(record, [lambda text: text.startswith(" "), lambda text: None])
     for token, text in enumerate(token_texts(record)):
         assert table[token].tolist() == [int(text.startswith(" ")) if text else -1, -1]
+
+
+@pytest.mark.parametrize("family", ["byte_level", "byte_fallback"])
+def test_the_pieces_of_a_text_are_its_text_and_characters_stay_whole(families, family: str) -> None:
+    record = TokenizerRecord.of(families[family])
+    ids = families[family].encode("l'été 中文 \U0001f600 שלום fin", add_special_tokens=False).ids
+    pieces = running_pieces(record, ids)
+    assert len(pieces) == len(ids)
+    assert "".join(pieces) == record.decode(ids)
+    assert not any(FRAGMENT in piece for piece in pieces)
+    assert "" in pieces
+    assert not any(FRAGMENT in shown for shown in readable_texts(record))

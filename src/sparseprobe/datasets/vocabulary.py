@@ -78,24 +78,27 @@ def running_pieces(tokenizer: TokenizerRecord, ids: Sequence[int]) -> list[str]:
     return pieces
 
 
-def token_label(tokenizer: TokenizerRecord, token: int) -> str:
-    r"""A token's text by itself; the bytes of one that is a piece of a character.
+def readable_texts(tokenizer: TokenizerRecord) -> tuple[str, ...]:
+    r"""`token_texts` for people: the bytes of a token that is a piece of a character; empty where only ids are known.
 
     >>> from tokenizers import decoders, models
     >>> rust = Tokenizer(models.WordLevel({"a": 0, "Ġcat": 1, "Ã": 2}, unk_token="a"))
     >>> rust.decoder = decoders.ByteLevel()
-    >>> [token_label(TokenizerRecord.of(rust), token) for token in range(3)]
-    ['a', ' cat', '\\xc3']
+    >>> print(*readable_texts(TokenizerRecord.of(rust)), sep="|")
+    a| cat|\xc3
     """
-    if not tokenizer.definition:
-        return str(token)
-    text = token_texts(tokenizer)[token]
-    if FRAGMENT not in text:
-        return text
-    written = _written(tokenizer.definition)[token]
-    if not all(sign in _BYTES for sign in written):
-        return written  # byte fallback writes its tokens as <0xC3>
-    return bytes(_BYTES[sign] for sign in written).decode("utf-8", errors="backslashreplace")
+    return _readable_texts(tokenizer.definition) if tokenizer.definition else ()
+
+
+@lru_cache(maxsize=4)
+def _readable_texts(definition: str) -> tuple[str, ...]:
+    texts = list(_token_texts(definition))
+    for written, token in Tokenizer.from_str(definition).get_vocab(with_added_tokens=True).items():
+        if FRAGMENT in texts[token]:
+            known = all(sign in _BYTES for sign in written)  # byte fallback writes its tokens as <0xC3>
+            parts = bytes(_BYTES[sign] for sign in written) if known else written.encode()
+            texts[token] = parts.decode("utf-8", errors="backslashreplace")
+    return tuple(texts)
 
 
 def _byte_signs() -> dict[str, int]:
@@ -108,12 +111,6 @@ def _byte_signs() -> dict[str, int]:
 _BYTES = _byte_signs()
 LONGEST_CHARACTER = 4
 """Bytes of the longest character in UTF-8, and so the most tokens that one is cut into."""
-
-
-@lru_cache(maxsize=4)
-def _written(definition: str) -> dict[int, str]:
-    vocabulary = Tokenizer.from_str(definition).get_vocab(with_added_tokens=True)
-    return {token: sign for sign, token in vocabulary.items()}
 
 
 def label_vocabulary(

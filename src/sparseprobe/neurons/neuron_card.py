@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.on_text.contexts import Context
+from sparseprobe.printable import printable, printable_html
 from sparseprobe.statistics import histogram
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class NeuronCard:
         }
 
     def __rich__(self) -> RenderableType:
-        parts: list[RenderableType] = [Text(self._title(), style="bold"), Text(self._numbers())]
+        parts: list[RenderableType] = [Text(printable(self._title()), style="bold"), Text(self._numbers())]
         low, bars, high = spark(self.histogram)
         parts.append(Text(f"{low:.3g} {bars} {high:.3g}  (log counts)"))
         parts += [_rich_table(title, table) for title, table in self._tables() if len(table)]
@@ -107,17 +107,17 @@ class NeuronCard:
         scale = max(abs(self.statistics["max"]), abs(self.statistics["min"]))
         low, bars, high = spark(self.histogram)
         rows = "".join(
-            f"<tr><td>{html.escape(example.kind)}</td><td>{example.activation:.3f}</td>"
+            f"<tr><td>{printable_html(example.kind)}</td><td>{example.activation:.3f}</td>"
             f'<td style="text-align:left">{example.html(scale)}</td></tr>'
             for example in self.examples
         )
         tables = "".join(
-            f"<h4>{html.escape(title)}</h4>{table.to_html(index=False, float_format=_number, border=0)}"
+            f"<h4>{printable_html(title)}</h4>{table.map(_plain).to_html(index=False, float_format=_number, border=0)}"
             for title, table in self._tables()
             if len(table)
         )
         return (
-            f"<h3>{html.escape(self._title())}</h3><p>{html.escape(self._numbers())}</p>"
+            f"<h3>{printable_html(self._title())}</h3><p>{printable_html(self._numbers())}</p>"
             f"<p><code>{low:.3g} {bars} {high:.3g}</code></p>"
             f"<h4>examples</h4><table>{rows}</table>{tables}"
         )
@@ -208,7 +208,11 @@ def _rich_table(title: str, table: pd.DataFrame) -> Table:
 def _cell(value: Any) -> str:
     if pd.isna(value):
         return "-"
-    return _number(value) if isinstance(value, float) else str(value).replace("\n", "⏎")
+    return _number(value) if isinstance(value, float) else printable(str(value)).replace("\n", "⏎")
+
+
+def _plain(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
 
 
 def _number(value: float) -> str:

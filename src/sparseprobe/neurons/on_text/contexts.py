@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sparseprobe.datasets.vocabulary import running_pieces
+from sparseprobe.printable import printable, printable_html
 
 if TYPE_CHECKING:
     from sparseprobe.neurons.on_text.mean_activation_by_token import TokenActivations
@@ -30,10 +32,16 @@ class Context:
     at: int
     """Which of them is the token in question."""
 
+    @property
+    def _at_whole(self) -> int:
+        """Where the text of that token is: of several that share a character, the last one."""
+        return next((place for place in range(self.at, len(self.tokens)) if self.tokens[place]), self.at)
+
     def text(self) -> str:
         """The text on one line with the token in ⟦ ⟧."""
-        marked = (f"⟦{token}⟧" if place == self.at else token for place, token in enumerate(self.tokens))
-        return "".join(marked).replace("\n", "⏎").replace("\r", "␍").replace("\t", "⇥")
+        at = self._at_whole
+        marked = (f"⟦{token}⟧" if place == at else token for place, token in enumerate(self.tokens))
+        return printable("".join(marked)).replace("\n", "⏎").replace("\t", "⇥")
 
     def html(self, scale: float) -> str:
         """The text with each token coloured by its activation, red above and blue below 0; full colour at `scale`."""
@@ -41,8 +49,8 @@ class Context:
         for place, (token, value) in enumerate(zip(self.tokens, self.activations, strict=True)):
             strength = 0.0 if np.isnan(value) or scale <= 0 else min(1.0, abs(value) / scale)
             colour = f"rgba({'220,60,40' if value >= 0 else '40,90,220'},{strength:.2f})"
-            frame = "outline:1px solid currentColor;" if place == self.at else ""
-            shown = html.escape(token).replace("\n", "⏎<br>")
+            frame = "outline:1px solid currentColor;" if place == self._at_whole else ""
+            shown = printable_html(token).replace("\n", "⏎<br>")
             parts.append(f'<span style="background:{colour};{frame}" title="{value:.4g}">{shown}</span>')
         return "".join(parts)
 
@@ -65,21 +73,9 @@ def contexts(
                 kind=kind,
                 group=str(sequence_of_group.get(sequence, "")),
                 activation=float(activations.matrix[place, column]),
-                tokens=tuple(_pieces(activations, ids)),
+                tokens=tuple(running_pieces(data.tokenizer, ids)),
                 activations=tuple(float(value) for value in values),
                 at=place - start,
             )
         )
     return tuple(found)
-
-
-def _pieces(activations: TokenActivations, ids: list[int]) -> list[str]:
-    """What each token adds to the text before it; ids with spaces between where the tokenizer is not known."""
-    decode = activations.data.tokenizer.decode
-    if not activations.data.tokenizer.definition:
-        return [f" {token}" for token in ids]
-    whole = [decode(ids[:stop]) for stop in range(len(ids) + 1)]
-    return [
-        after.removeprefix(before) if after.startswith(before) else decode([token])
-        for before, after, token in zip(whole[:-1], whole[1:], ids, strict=True)
-    ]

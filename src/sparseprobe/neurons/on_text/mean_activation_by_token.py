@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sparseprobe.activations.budget import require_memory
 from sparseprobe.datasets import ProbingDataset, TokenizerRecord
-from sparseprobe.datasets.vocabulary import token_texts
+from sparseprobe.datasets.vocabulary import readable_texts
 from sparseprobe.errors import InputError
 from sparseprobe.models import LanguageModel
 from sparseprobe.neuron import Neuron
@@ -160,5 +160,5 @@ def disambiguation(activations: TokenActivations, feature: str, *, least: int = 
 
 def texts_of(tokenizer: TokenizerRecord, size: int) -> list[str]:
     """The text of the ids 0 to `size` - 1, or the id where there is none."""
-    known = token_texts(tokenizer) if tokenizer.definition else ()
+    known = readable_texts(tokenizer)
     return [known[token] if token < len(known) and known[token] else str(token) for token in range(size)]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sparseprobe.datasets import TokenizerRecord
-from sparseprobe.datasets.vocabulary import token_texts
+from sparseprobe.datasets.vocabulary import readable_texts
 from sparseprobe.errors import InputError, UnsupportedModelError
 from sparseprobe.models import LanguageModel
 from sparseprobe.neurons.interventions.suffix_pass import logits
@@ -100,7 +100,7 @@ def promoted_tokens(
     'Z'
     """
     chosen = named_neurons(model, neurons)
-    texts = token_texts(tokenizer) if tokenizer.definition else ()
+    texts = readable_texts(tokenizer)
     rows = []
     found = logit_effect(model, list(chosen), scale=scale) if effects is None else effects
     for neuron, effect in zip(chosen, found, strict=True):
