@@ -206,3 +206,12 @@ def test_planted_model_can_be_saved_and_found_again(model, data, tmp_path):
     model.module.save_pretrained(tmp_path)
     again = load_model(tmp_path)
     assert describe_neuron(again, data, "L0.N0", ablation=False).stimuli.table["text"].tolist() == ["A|B"]
+
+
+def test_control_characters_of_the_data_are_shown_as_signs_on_a_card(capsys):
+    data = replace(planted_text(), name="text\x1b]0;title\x07")
+    card = describe_neuron(planted_model(), data, "L0.N0", ablation=False)
+    card.show()
+    for shown in (capsys.readouterr().out, card._repr_html_()):
+        assert "text␛]0;title␇" in shown
+        assert "\x1b]0" not in shown

@@ -13,6 +13,7 @@ from sparseprobe.artefacts import read_table, write_table
 from sparseprobe.cli.options import asks
 from sparseprobe.cli.show import Show
 from sparseprobe.errors import InputError
+from sparseprobe.neuron import Neuron
 
 app = typer.Typer()
 
@@ -71,6 +72,7 @@ def neuron_command(
     controls: Controls = 4,
 ) -> None:
     """All about one neuron: distribution, examples, n-grams, logits, weights, ablation."""
+    Neuron.parse(neuron)  # a mistake in the name is answered before the model is loaded
     show: Show = context.obj
     loaded, data = _load(given)
     card = sp.describe_neuron(
