@@ -34,6 +34,7 @@ PROMISED = [
     "run",
     "single_neurons",
     "sweep",
+    "transfer",
     "write_report",
 ]
 

@@ -32,6 +32,7 @@ TABLES = (
         tables.BASELINES,
     ),
     ("tables/regression.parquet", "One row for each continuous feature, layer and k.", tables.REGRESSION),
+    ("transfer", "The chosen neurons on another dataset, one row for each.", tables.TRANSFER),
     ("tables/stability.parquet", "How often a neuron is chosen over resamples.", tables.STABILITY),
     ("tables/significance.parquet", "Which neurons are more than luck.", tables.SIGNIFICANCE),
     ("compare_on_planted", "How much of a planted support each selection finds.", tables.PLANTED),

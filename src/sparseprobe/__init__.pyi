@@ -1,7 +1,7 @@
 from .activations import Activations, extract
 from .datasets import ProbingDataset, load_dataset
 from .errors import SparseProbeError
-from .experiments import PAPER_K, best_neurons, single_neurons, sweep
+from .experiments import PAPER_K, best_neurons, single_neurons, sweep, transfer
 from .models import LanguageModel, load_model
 from .neuron import Neuron
 from .neurons import ablate, describe_neuron
@@ -38,5 +38,6 @@ __all__ = [
     "run",
     "single_neurons",
     "sweep",
+    "transfer",
     "write_report",
 ]

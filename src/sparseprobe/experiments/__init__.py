@@ -17,6 +17,7 @@ from sparseprobe.experiments.single_neurons import single_neurons
 from sparseprobe.experiments.stability import selection_stability
 from sparseprobe.experiments.summary import best_neurons, candidate_neurons
 from sparseprobe.experiments.sweep import sweep
+from sparseprobe.experiments.transfer import transfer
 from sparseprobe.paper import K as PAPER_K
 from sparseprobe.tables import (
     BASELINES,
@@ -29,6 +30,7 @@ from sparseprobe.tables import (
     SIGNIFICANCE,
     STABILITY,
     SWEEP,
+    TRANSFER,
     Column,
     check_table,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "SIGNIFICANCE",
     "STABILITY",
     "SWEEP",
+    "TRANSFER",
     "Column",
     "Planted",
     "PlantedSetting",
@@ -68,4 +71,5 @@ __all__ = [
     "selectivity",
     "single_neurons",
     "sweep",
+    "transfer",
 ]

@@ -69,11 +69,20 @@ def candidate_neurons(neurons: pd.DataFrame, n: int = 3, *, choose_by: str = "lo
     >>> candidate_neurons(single_neurons(acts, data), 1)["index"].tolist() == data.settings["planted"]["f0"]
     True
     """
+    _refuse_nothing_to_choose_by(neurons, choose_by)
+    return best_rows(neurons[neurons["mean_difference"] > 0], n, choose_by=choose_by)
+
+
+def best_rows(neurons: pd.DataFrame, n: int = 1, *, choose_by: str | None = None) -> pd.DataFrame:
+    """The `n` best rows of each feature, best first, features as they come.
+
+    `choose_by` is by default the log loss on training and validation examples, or test F1 in the paper's split.
+    """
     if n < 1:
         raise InputError(f"n must be at least 1, got {n}")
-    _refuse_nothing_to_choose_by(neurons, choose_by)
-    firing = _parted(neurons[neurons["mean_difference"] > 0])
-    few = _best_first(firing, [choose_by, "parted"]).groupby(["collection", "feature"], observed=True).head(n)
+    score = choose_by or ("f1" if neurons["log_loss_choosing"].isna().all() else "log_loss_choosing")
+    best = _best_first(_parted(neurons), [score, "parted"])
+    few = best.groupby(["collection", "feature"], observed=True).head(n)
     order = {feature: place for place, feature in enumerate(neurons["feature"].drop_duplicates())}
     few = few.sort_values("feature", key=lambda names: names.map(order), kind="stable")
     return few.drop(columns="parted").reset_index(drop=True)
