@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -81,15 +82,15 @@ def test_reading_refuses_what_is_no_dataset_or_was_changed(data: ProbingDataset,
     with pytest.raises(StorageError, match="was changed after it was saved"):
         ProbingDataset.load(tmp_path / "d")
     (tmp_path / "d" / "labels.parquet").write_bytes(b"PAR1")
-    with pytest.raises(StorageError, match="cannot be read"):
+    with pytest.raises(StorageError, match=r"was changed after it was saved \(labels\.parquet differs\)"):
         ProbingDataset.load(tmp_path / "d")
     record = json.loads((tmp_path / "d" / "dataset.json").read_text(encoding="utf-8"))
     (tmp_path / "d" / "dataset.json").write_text(json.dumps(record | {"format": "other 7"}))
     with pytest.raises(StorageError, match="has the format 'other 7'"):
         ProbingDataset.load(tmp_path / "d")
-    for broken in ("[]", json.dumps({"format": record["format"]})):
+    for broken in ("[]", "3", "{}", "", "[" * 100_000, json.dumps({"format": record["format"]})):
         (tmp_path / "d" / "dataset.json").write_text(broken)
-        with pytest.raises(StorageError, match="lacks what it should hold"):
+        with pytest.raises(StorageError, match=r"lacks what it should hold|cannot be read|was changed after"):
             ProbingDataset.load(tmp_path / "d")
 
 
@@ -105,9 +106,43 @@ def test_a_saved_folder_is_loaded_by_its_path(data: ProbingDataset, tmp_path: Pa
             load_dataset(tmp_path / "d", **ignored)
 
 
-def test_a_tokenizer_file_that_is_not_whole_is_refused(data: ProbingDataset, tmp_path: Path) -> None:
-    data.save(tmp_path / "d", overwrite=True)
-    path = tmp_path / "d" / "tokenizer.json"
-    path.write_text(path.read_text(encoding="utf-8")[:-20], encoding="utf-8")
-    with pytest.raises(StorageError, match=r"tokenizer\.json is not JSON or is damaged: build the dataset again"):
+@pytest.mark.parametrize("name", ["dataset.json", "tokenizer.json", "labels.parquet", "sequences.parquet"])
+def test_no_flipped_byte_is_taken_for_data(data: ProbingDataset, name: str, tmp_path: Path) -> None:
+    data.save(tmp_path / "d")
+    whole = (tmp_path / "d" / name).read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 40)):
+        if not whole[place : place + 1].isspace():
+            flipped = bytes([whole[place] ^ 1])
+            (tmp_path / "d" / name).write_bytes(whole[:place] + flipped + whole[place + 1 :])
+            with pytest.raises(StorageError):
+                ProbingDataset.load(tmp_path / "d")
+    (tmp_path / "d" / name).write_bytes(whole)
+    assert ProbingDataset.load(tmp_path / "d").hash() == data.hash()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": {"aggregate": "max"}},
+        {"name": 3},
+        {"settings": []},
+        {"hash": None},
+        {"tokenizer": "words"},
+        {"tokenizer": {"special_ids": 4}},
+        {"files": []},
+    ],
+)
+def test_a_record_that_says_something_else_is_refused(change: dict[str, object], data, tmp_path: Path) -> None:
+    data.save(tmp_path / "d")
+    record = json.loads((tmp_path / "d" / "dataset.json").read_text(encoding="utf-8"))
+    (tmp_path / "d" / "dataset.json").write_text(json.dumps(record | change), encoding="utf-8")
+    with pytest.raises(StorageError, match=r"\(dataset\.json differs\)"):
         ProbingDataset.load(tmp_path / "d")
+
+
+def test_the_hash_is_of_what_is_put_around_a_text_and_of_the_advice(data: ProbingDataset) -> None:
+    around = [{"bos_id": 7}, {"eos_id": 7}, {"special_ids": (7,)}, {"bos": "none"}]
+    others = [replace(data, tokenizer=replace(data.tokenizer, **change)) for change in around]
+    others.append(replace(data, settings=data.settings | {"aggregate": "max"}))
+    assert len({data.hash(), *(other.hash() for other in others)}) == 6
+    assert replace(data, settings=data.settings | {"source": "elsewhere"}).hash() == data.hash()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_a_recorded_tokenizer_keeps_its_bos_policy(tokenizer: Tokenizer, tmp_pat
     with pytest.raises(InputError, match="and 'add' is asked for"):
         load_tokenizer(record, bos="add")
     (tmp_path / "labels.json").write_text('{"text": "a"}')
-    with pytest.raises(InputError, match=r"labels\.json is no tokenizer\.json"):
+    with pytest.raises(InputError, match=r"labels\.json is not a tokenizer\.json"):
         load_tokenizer(tmp_path / "labels.json")
 
 
@@ -126,3 +127,15 @@ def test_a_shipped_tokenizer_is_the_same_without_transformers() -> None:
     folder = tokenising.MODELS / "demo-4.7m"
     whole = TokenizerRecord.of(PreTrainedTokenizerFast.from_pretrained(str(folder)), name="demo-4.7m")
     assert load_tokenizer("demo-4.7m") == whole
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", "3", "[" * 100_000, json.dumps({"model": {"type": "WordLevel", "vocab": {}, "unk_token": "?"}})],
+)
+def test_a_tokenizer_file_that_is_none_is_one_sentence(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text(content, encoding="utf-8")
+    for place in (path, tmp_path):
+        with pytest.raises(InputError, match=r"is not a tokenizer\.json|no tokenizer '.*'|cannot encode a text"):
+            load_tokenizer(place)

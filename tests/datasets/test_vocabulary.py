@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from sparseprobe.datasets import TokenizerRecord
-from sparseprobe.datasets.vocabulary import FRAGMENT, label_vocabulary, readable_texts, running_pieces, token_texts
+from sparseprobe.datasets.vocabulary import (
+    FRAGMENT,
+    label_vocabulary,
+    pattern_property,
+    readable_texts,
+    running_pieces,
+    token_texts,
+)
+from sparseprobe.errors import InputError
 
 SENTENCE = "the high school is near the living room"
 
@@ -42,3 +50,12 @@ def test_the_pieces_of_a_text_are_its_text_and_characters_stay_whole(families, f
     assert not any(FRAGMENT in piece for piece in pieces)
     assert "" in pieces
     assert not any(FRAGMENT in shown for shown in readable_texts(record))
+
+
+@pytest.mark.parametrize("pattern", ["(a|aa)+$", "(a|aa|aaa)+$"])
+def test_a_pattern_that_would_never_end_is_refused(pattern: str) -> None:
+    holds = pattern_property(pattern, seconds=0.2)
+    assert holds("aa")
+    with pytest.raises(InputError, match=r"takes longer than 0\.2 s"):
+        holds("a" * 200 + "!")
+    assert not pattern_property("(a+)+$")("a" * 60 + "!")

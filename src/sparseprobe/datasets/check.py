@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 
 from sparseprobe.datasets.near_duplicates import near_duplicates
 from sparseprobe.datasets.probing_dataset import labelled
@@ -144,7 +143,7 @@ def length_confounds(dataset: ProbingDataset) -> Iterator[Finding]:
         if kind != "binary" or len(np.unique(values[known])) < 2:
             continue
         for what, measure in measures.items():
-            auc = _ranked_above(measure[known], values[known] == 1)
+            auc = float(roc_auc_score(values[known] == 1, measure[known]))
             if max(auc, 1 - auc) >= TELLING_AUC:
                 message = f"the {what} alone tells the classes apart (area under the ROC curve {auc:.2f})"
                 yield Finding("length_confound", "warning", name, int(known.sum()), message)
@@ -209,13 +208,6 @@ CHECKS: tuple[Callable[[ProbingDataset], Iterator[Finding]], ...] = (
     label_conflicts,
     left_out,
 )
-
-
-def _ranked_above(measure: NDArray[np.int64], positive: NDArray[np.bool_]) -> float:
-    """How often a positive's measure is above a negative's (ties half): the area under the ROC curve."""
-    ranks = rankdata(measure)
-    n = int(positive.sum())
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))
 
 
 def _sequence_table(dataset: ProbingDataset) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """A dataset on disk: a folder that describes itself.
 
-    dataset.json        format, name, hash, tokenizer record, settings, counts
+    dataset.json        format, name, hash, tokenizer record, settings, counts, the hash of each file and of this record
     sequences.parquet   one row a sequence: its token ids
     examples.parquet    sequence, start, stop, group, split
     labels.parquet      one column a feature
@@ -8,11 +8,13 @@
     tokenizer.json      the tokenizer, so that the dataset can show its text without the model
 
 It is written under a temporary name beside its place and then renamed, so a reader never sees half a dataset. The
-hash is checked when it is read. No pickle.
+hash of every file, of the record and of the dataset is checked when it is read, so that no change is taken for data. No
+pickle.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from dataclasses import asdict
@@ -24,6 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sparseprobe.artefacts import parse_json
 from sparseprobe.datasets.sequences import Sequences
 from sparseprobe.datasets.tokenizer_record import TokenizerRecord
 from sparseprobe.errors import StorageError
@@ -33,10 +36,10 @@ if TYPE_CHECKING:
 
     from sparseprobe.datasets.probing_dataset import ProbingDataset
 
-FORMAT = "sparseprobe dataset 1"
+FORMAT = "sparseprobe dataset 2"
 TABLES = ("examples", "labels", "features")
-KEYS = {"format", "name", "hash", "tokenizer", "settings"}
-"""What is read of dataset.json; the rest is for people."""
+RECORD = "dataset.json"
+FILES = (*(f"{name}.parquet" for name in ("sequences", *TABLES)), "tokenizer.json")
 
 
 def require_free(folder: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -81,49 +84,60 @@ def load(folder: str | os.PathLike[str]) -> ProbingDataset:
     if not is_dataset(source):
         raise StorageError(f"{source} is not a saved dataset (it has no dataset.json); build one with `datasets build`")
     try:
-        record: dict[str, Any] = json.loads(Path(source, "dataset.json").read_text(encoding="utf-8"))
-        if not isinstance(record, dict) or not record.keys() >= KEYS:
-            raise StorageError(f"{source} has a dataset.json that lacks what it should hold; build the dataset again")
-        if record["format"] != FORMAT:
-            raise StorageError(
-                f"{source} has the format {record['format']!r}, this version reads {FORMAT!r}; build it again"
-            )
+        record = _record(source)
         tables = {name: pd.read_parquet(source / f"{name}.parquet") for name in TABLES}
         column = pq.read_table(source / "sequences.parquet").column("tokens").combine_chunks()
-        tokenizer = record["tokenizer"] | {
-            "special_ids": tuple(record["tokenizer"]["special_ids"]),
-            "definition": _definition(source / "tokenizer.json"),
-        }
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        lists = column if isinstance(column, pa.LargeListArray) else column.chunk(0)
+        dataset = ProbingDataset(
+            name=record["name"],
+            sequences=Sequences(lists.flatten().to_numpy(), lists.offsets.to_numpy()),
+            tokenizer=TokenizerRecord(
+                **record["tokenizer"] | {"special_ids": tuple(record["tokenizer"]["special_ids"])},
+                definition=(source / "tokenizer.json").read_text(encoding="utf-8"),
+            ),
+            settings=record["settings"],
+            **tables,
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as error:
         if isinstance(error, StorageError):
             raise
         raise StorageError(f"the dataset {source} cannot be read: {error}; build it again") from error
-    lists = column if isinstance(column, pa.LargeListArray) else column.chunk(0)
-    dataset = ProbingDataset(
-        name=record["name"],
-        sequences=Sequences(lists.flatten().to_numpy(), lists.offsets.to_numpy()),
-        tokenizer=TokenizerRecord(**tokenizer),
-        settings=record["settings"],
-        **tables,
-    )
     if dataset.hash() != record["hash"]:
         raise StorageError(f"the dataset {source} was changed after it was saved (its hash differs); build it again")
     return dataset
 
 
+def _record(folder: Path) -> dict[str, Any]:
+    """What dataset.json says, once it and the files beside it are what was saved."""
+    record = parse_json((folder / RECORD).read_text(encoding="utf-8"))
+    if not isinstance(record, dict) or "format" not in record:
+        raise StorageError(f"{folder} has a {RECORD} that lacks what it should hold; build the dataset again")
+    if record["format"] != FORMAT:
+        raise StorageError(
+            f"{folder} has the format {record['format']!r}, this version reads {FORMAT!r}; build it again"
+        )
+    changed = RECORD if record.get("record_hash") != _record_hash(record) else None
+    for name in FILES if changed is None else ():
+        if record["files"].get(name) != _file_hash(folder / name):
+            changed = name
+    if changed is not None:
+        raise StorageError(f"the dataset {folder} was changed after it was saved ({changed} differs); build it again")
+    return record
+
+
+def _record_hash(record: dict[str, Any]) -> str:
+    rest = {name: value for name, value in record.items() if name != "record_hash"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def is_dataset(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a saved dataset."""
-    return Path(folder, "dataset.json").is_file()
-
-
-def _definition(path: Path) -> str:
-    """The text of tokenizer.json, empty where only ids are known; damage is said now and not when it is used."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        json.loads(text or "{}")
-    except ValueError as error:
-        raise StorageError(f"{path} is not JSON or is damaged: build the dataset again") from error
-    return text
+    return Path(folder, RECORD).is_file()
 
 
 def _write(dataset: ProbingDataset, folder: Path) -> None:
@@ -146,9 +160,11 @@ def _write(dataset: ProbingDataset, folder: Path) -> None:
         "n_features": len(dataset.features),
         "tokenizer": tokenizer,
         "settings": dataset.settings,
+        "files": {name: _file_hash(folder / name) for name in FILES},
     }
-    text = json.dumps(record, indent=2, ensure_ascii=False, default=_plain)
-    Path(folder, "dataset.json").write_text(text + "\n", encoding="utf-8")
+    record = json.loads(json.dumps(record, default=_plain))  # as it is when it is read
+    text = json.dumps(record | {"record_hash": _record_hash(record)}, indent=2, ensure_ascii=False)
+    Path(folder, RECORD).write_text(text + "\n", encoding="utf-8")
 
 
 def _plain(value: object) -> object:

@@ -10,6 +10,7 @@ purpose (`settings["split_by"]`). Cost of the checks: linear in the examples.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -181,8 +182,14 @@ class ProbingDataset:
         return preview(self, feature, n)
 
     def hash(self) -> str:
-        """SHA-256 (hexadecimal) of all that results can depend on: ids, spans, groups, splits, labels, tokenizer."""
-        digest = hashlib.sha256(f"{self.name}\n{self.tokenizer.fingerprint}\n".encode())
+        """SHA-256 (hexadecimal) of all that results can depend on.
+
+        That is: ids, spans, groups, splits, labels, the tokenizer and what it puts around a text, the advice on
+        aggregation. Where the data came from and what was left out is not in it.
+        """
+        around = self.tokenizer
+        decisive = [self.name, around.fingerprint, around.bos, around.bos_id, around.eos_id, list(around.special_ids)]
+        digest = hashlib.sha256(json.dumps([*decisive, self.settings.get("aggregate")]).encode())
         digest.update(self.sequences.tokens.tobytes())
         digest.update(self.sequences.offsets.tobytes())
         for table in (self.examples, self.labels, self.features):

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from sklearn.naive_bayes import MultinomialNB
 
 from sparseprobe.statistics.best_threshold import best_thresholds
 from sparseprobe.statistics.confusion import Confusion
@@ -50,15 +52,11 @@ def _f1(
     tune = parts["validation"] if parts["validation"].any() else parts["train"]
     if any(len(np.unique(labels[rows])) < 2 for rows in (parts["train"], tune, parts["test"])):
         return float("nan")
-    n_kinds = int(ids.max()) + 1
-    frequency = []
-    for value in (1, 0):
-        taken = ids[(parts["train"] & (labels == value))[example]]
-        counts = np.bincount(taken, minlength=n_kinds) + 1.0
-        frequency.append(np.log(counts / counts.sum()))
-    weight = (frequency[0] - frequency[1])[ids]
-    sizes = np.bincount(example, minlength=len(labels))
-    scores = np.bincount(example, weights=weight, minlength=len(labels)) / np.maximum(1, sizes)
+    known = parts["train"]
+    bags = csr_array((np.ones(len(ids)), (example, ids)), shape=(len(labels), int(ids.max()) + 1))
+    bags.sum_duplicates()
+    frequency = MultinomialNB().fit(bags[known], labels[known]).feature_log_prob_
+    scores = bags @ (frequency[1] - frequency[0]) / np.maximum(1, np.bincount(example, minlength=len(labels)))
     (threshold,), _ = best_thresholds(scores[tune, None], labels[tune] == 1, np.array([True]))
     test = parts["test"]
     return float(Confusion.of(labels[test] == 1, scores[test] > threshold).f1())

@@ -9,7 +9,7 @@ take the ids over; character offsets cost 0.1 us for byte-level tokenizers (see 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -23,7 +23,7 @@ from sparseprobe import demo
 from sparseprobe.choices import BosPolicy
 from sparseprobe.datasets.labelling.byte_offsets import byte_lengths, offsets
 from sparseprobe.datasets.tokenizer_record import AnyTokenizer, TokenizerRecord
-from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.errors import DataError, InputError, UnknownNameError
 from sparseprobe.made_up_tokenizer import is_made_up
 
 if TYPE_CHECKING:
@@ -67,16 +67,16 @@ class TextEncoder:
     def encode_ids(self, texts: Iterable[str]) -> Iterator[NDArray[np.int32]]:
         """Token ids of each text, in order, without offsets (the fast way)."""
         for batch in batches(texts):
-            for encoding in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False):
+            for encoding in self._encoded(batch, self._tokenizer.encode_batch_fast):
                 yield np.array(encoding.ids, dtype=np.int32)
 
     def encode(self, texts: Iterable[str]) -> Iterator[EncodedText]:
         """Token ids and character offsets of each text, in order."""
         for batch in batches(texts):
             if self._byte_lengths is None:
-                yield from map(_with_offsets, self._tokenizer.encode_batch(batch, add_special_tokens=False))
+                yield from map(_with_offsets, self._encoded(batch, self._tokenizer.encode_batch))
                 continue
-            fast = self._tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+            fast = self._encoded(batch, self._tokenizer.encode_batch_fast)
             for text, encoding in zip(batch, fast, strict=True):
                 ids = np.array(encoding.ids, dtype=np.int32)
                 places = offsets(text, ids, self._byte_lengths, composed=self._composed)
@@ -84,6 +84,14 @@ class TextEncoder:
                     yield _with_offsets(self._tokenizer.encode(text, add_special_tokens=False))
                 else:
                     yield EncodedText(ids, *places)
+
+    def _encoded(self, batch: list[str], encode: Callable[..., list[Encoding]]) -> list[Encoding]:
+        try:
+            return encode(batch, add_special_tokens=False)
+        except Exception as error:  # the Rust library raises no narrower one
+            raise DataError(
+                f"the tokenizer {self.record.name or 'given'} cannot encode a text ({error}); it lacks an unknown token"
+            ) from error
 
     def room(self, context: int) -> int:
         """Tokens of text that fit a context once the recorded BOS and separator are in it."""
@@ -151,20 +159,21 @@ def load_tokenizer(
     place = MODELS / tokenizer if (MODELS / tokenizer).is_dir() else Path(tokenizer)
     shipped_file = MODELS / tokenizer / "tokenizer.json"
     if shipped_file.is_file() and bos != "add":  # which needs no import of transformers; "add" asks its config
-        return TokenizerRecord.of(Tokenizer.from_file(str(shipped_file)), name=str(tokenizer), bos=bos)
+        return TokenizerRecord.of(_from_file(shipped_file), name=str(tokenizer), bos=bos)
     if place.is_file():
         return TokenizerRecord.of(_from_file(place), name=str(tokenizer), bos=bos)
     from transformers import AutoTokenizer  # noqa: PLC0415  (takes seconds, and only this case needs it)
 
     try:
         loaded = AutoTokenizer.from_pretrained(str(place))
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # the Rust library raises no narrower one
         shipped = (
             ", ".join(sorted(path.name for path in MODELS.iterdir() if path.is_dir())) if MODELS.is_dir() else "none"
         )
+        damage = f" ({' '.join(str(error).split())[:200]})" if place.is_dir() else ""
         raise InputError(
-            f"no tokenizer {str(tokenizer)!r}: give a hub id that can be reached, a folder with tokenizer.json, or the "
-            f"name of a shipped model ({shipped})"
+            f"no tokenizer {str(tokenizer)!r}{damage}: give a hub id that can be reached, a folder with "
+            f"tokenizer.json, or the name of a shipped model ({shipped})"
         ) from error
     if is_made_up(loaded):
         raise InputError(f"{tokenizer} holds no tokenizer: give a hub id, or a folder with tokenizer.json")
@@ -175,4 +184,4 @@ def _from_file(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust library raises no narrower one
-        raise InputError(f"{path} is no tokenizer.json ({error}); give the file or folder of a tokenizer") from error
+        raise InputError(f"{path} is not a tokenizer.json ({error}); give the file or folder of a tokenizer") from error

@@ -148,8 +148,11 @@ def _surroundings(tokenizer: AnyTokenizer, rust: Tokenizer, bos: BosPolicy) -> t
                 'the tokenizer has no BOS token, so bos="add" cannot put one in front; use "tokenizer" or "none"'
             )
         return int(bos_id), None
-    bare = rust.encode("a", add_special_tokens=False).ids
-    full = rust.encode("a", add_special_tokens=True).ids
+    try:
+        bare = rust.encode("a", add_special_tokens=False).ids
+        full = rust.encode("a", add_special_tokens=True).ids
+    except Exception as error:  # the Rust library raises no narrower one
+        raise InputError(f"the tokenizer cannot encode a text ({error}); it lacks an unknown token") from error
     for front in range(len(full) - len(bare) + 1):
         before, after = full[:front], full[front + len(bare) :]
         if full[front : front + len(bare)] == bare and len(before) <= 1 and len(after) <= 1:

@@ -7,14 +7,17 @@ as U+FFFD. Cost: decoding the vocabulary once (0.1 s for 50,000 tokens); then a 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from sparseprobe.datasets.tokenizer_record import TokenizerRecord
+from sparseprobe.errors import InputError
 
 FRAGMENT = "\ufffd"
 """Stands in a token's text for bytes that are no whole character."""
@@ -130,3 +133,38 @@ def label_vocabulary(
             if text and (answer := holds(text)) is not None:
                 table[token, column] = bool(answer)
     return table
+
+
+def pattern_property(pattern: str, *, seconds: float = 20) -> Callable[[str], bool]:
+    """Whether a regular expression is found in a text.
+
+    All texts together may take `seconds`; raises InputError beyond that (some expressions take for ever), and for what
+    is not a regular expression.
+
+    >>> digit = pattern_property("[0-9]")
+    >>> digit("a 7"), digit("seven")
+    (True, False)
+    """
+    try:
+        compiled = regex.compile(pattern)
+    except (regex.error, RecursionError) as error:
+        raise InputError(f"{pattern!r} is not a regular expression: {error}") from error
+    left = seconds
+
+    def holds(text: str) -> bool:
+        nonlocal left
+        begun = time.monotonic()
+        try:
+            found = compiled.search(text, timeout=left) is not None
+        except TimeoutError:
+            found = False
+            left = 0.0
+        left -= time.monotonic() - begun
+        if left <= 0:
+            raise InputError(
+                f"the regular expression {pattern!r} takes longer than {seconds:g} s: it repeats what can be read in "
+                "several ways, as (a|aa)+ does; write it so that each text is read in one way"
+            )
+        return found
+
+    return holds

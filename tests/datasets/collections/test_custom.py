@@ -302,7 +302,7 @@ def test_a_pattern_or_a_function_labels_tokens(tokenizer: Tokenizer, tmp_path: P
     data.save(tmp_path / "saved")
     assert "is_even" in ProbingDataset.load(tmp_path / "saved").settings["token_property"]["even"]
     assert list(load_dataset("custom", token_property="e", **arguments).labels) == ["e"]
-    with pytest.raises(InputError, match=r"token_property '\(' is no regular expression"):
+    with pytest.raises(InputError, match=r"'\(' is not a regular expression"):
         load_dataset("custom", token_property="(", **arguments)
 
 

@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.label_columns import features_table
 from sparseprobe.datasets.labelling.token_text import find_tokens
 from sparseprobe.datasets.vocabulary import FRAGMENT, label_vocabulary
 
@@ -72,11 +71,9 @@ FEATURES = {
 
 def _find(request: Request) -> Candidates:
     table = label_vocabulary(request.encoder.record, [holds for _, holds in FEATURES.values()])
-    rows = [
-        (name, description, "prefix" if name.endswith("-") else "suffix", "binary")
-        for name, (description, _) in FEATURES.items()
-    ]
-    return find_tokens(request, table, pd.DataFrame(rows, columns=["name", "description", "category", "kind"]))
+    categories = ["prefix" if name.endswith("-") else "suffix" for name in FEATURES]
+    features = [(name, description) for name, (description, _) in FEATURES.items()]
+    return find_tokens(request, table, features_table(features, categories))
 
 
 _SETTINGS = {"context": 256, "first_position": 10, "n_examples": 10_000, "positive_share": 0.2}

@@ -25,10 +25,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sparseprobe.datasets.collection import Collection, Request
 from sparseprobe.datasets.labelling.alignment import align
+from sparseprobe.datasets.labelling.label_columns import features_table
 from sparseprobe.datasets.labelling.text_endings import TextEndings
 from sparseprobe.errors import InputError
 
@@ -147,9 +147,8 @@ def _find(request: Request) -> Candidates:
             labels = {column: label for _, _, column, label, _ in here}
             kinds = {column: kind for _, _, column, label, kind in here if not label}
             endings.add(encoded.ids, stop - 1, stop, document=item.document, labels=labels, kinds=kinds)
-    rows = [(name, f"the last word of {name!r}", "compound word", "binary") for name in compounds]
-    features = pd.DataFrame(rows, columns=["name", "description", "category", "kind"])
-    counts = {"texts": request.reader.count, "unclear_words": unclear}
+    features = features_table([(name, f"the last word of {name!r}") for name in compounds], "compound word")
+    counts = {"unclear_words": unclear}
     return endings.candidates(features, counts, f"no word of the {len(compounds)} compounds is in the texts")
 
 

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.label_columns import features_table
 from sparseprobe.datasets.labelling.text_endings import TextEndings
+from sparseprobe.datasets.readers import is_missing
 from sparseprobe.datasets.tokenising import batches
 from sparseprobe.errors import DataError
 
@@ -37,15 +38,12 @@ def _find(request: Request) -> Candidates:
         ):
             if text in seen:
                 if seen[text] != label:
-                    raise DataError(f"{where}: {text!r} is called true and false; mend or remove one of the two")
+                    raise DataError(f"{where}: {text!r} is called true and false; correct or remove one of the two")
                 endings.counts["texts_repeated"] += 1
                 continue
             seen[text] = label
             endings.add(ids, len(ids) - 1, len(ids), document=document, labels={0: label})
-    features = pd.DataFrame(
-        [(FEATURE, "the statement that ends here is true", "truth", "binary")],
-        columns=["name", "description", "category", "kind"],
-    )
+    features = features_table([(FEATURE, "the statement that ends here is true")], "truth")
     counts = {"facts": request.reader.count}
     return endings.candidates(features, counts, "the source has no statement")
 
@@ -60,7 +58,7 @@ def _statements(request: Request) -> Iterator[tuple[str, str, int, str]]:
 
 def _listed(value: Any) -> list[str]:
     several = value if isinstance(value, list | tuple | np.ndarray) else [value]
-    return [str(one).strip() for one in several if one is not None and one == one and str(one).strip()]  # noqa: PLR0124
+    return [str(one).strip() for one in several if not is_missing(one)]
 
 
 _SETTINGS = {"context": 128}

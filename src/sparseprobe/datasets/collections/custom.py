@@ -15,18 +15,16 @@ inside a span. See `labelled_spans` for boundaries that fall inside a token, `wo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.label_columns import features_table
 from sparseprobe.datasets.labelling.labelled_spans import find_spans
 from sparseprobe.datasets.labelling.text_labels import find_labelled_texts, named_columns
 from sparseprobe.datasets.labelling.token_text import find_tokens
 from sparseprobe.datasets.labelling.word_tags import parse_tags
-from sparseprobe.datasets.vocabulary import label_vocabulary
+from sparseprobe.datasets.vocabulary import label_vocabulary, pattern_property
 from sparseprobe.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,8 +56,8 @@ def _find_tokens(request: Request, given: Any) -> Candidates:
         raise InputError("token_property is empty; give a regular expression, or a name with one for each feature")
     properties = [_as_property(name, holds) for name, holds in several.items()]
     table = label_vocabulary(request.encoder.record, properties)
-    rows = [(name, f"the token is {_name(holds)}", "token text", "binary") for name, holds in several.items()]
-    return find_tokens(request, table, pd.DataFrame(rows, columns=["name", "description", "category", "kind"]))
+    features = [(name, f"the token is {_name(holds)}") for name, holds in several.items()]
+    return find_tokens(request, table, features_table(features, "token text"))
 
 
 def _as_property(name: str, given: Any) -> Callable[[str], bool | None]:
@@ -67,11 +65,7 @@ def _as_property(name: str, given: Any) -> Callable[[str], bool | None]:
         return given  # type: ignore[no-any-return]
     if not isinstance(given, str):
         raise InputError(f"token_property {name!r} is {given!r}; give a regular expression or a function of a text")
-    try:
-        pattern = re.compile(given)
-    except re.error as error:
-        raise InputError(f"token_property {given!r} is no regular expression: {error}") from error
-    return lambda text: pattern.search(text) is not None
+    return pattern_property(given)
 
 
 def _name(given: Any) -> str:

@@ -76,7 +76,7 @@ def _find(request: Request) -> Candidates:
             endings.add(encoded.ids, *span, document=_group(request, item, name), labels=labels)
     endings.labels = properties.labels(endings.labels)
     names = len({name for name, _ in seen})
-    counts = {"texts": request.reader.count, "names": names, "mentions_beyond_repeats": repeated}
+    counts = {"names": names, "mentions_beyond_repeats": repeated}
     missing = "no name of the table is in the texts; look at the column name"
     return endings.candidates(properties.features(), counts, missing)
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.label_columns import features_table
 from sparseprobe.datasets.labelling.token_text import find_tokens
 from sparseprobe.datasets.vocabulary import FRAGMENT, label_vocabulary
 
@@ -69,8 +68,8 @@ def _property(name: str) -> Callable[[str], bool | None]:
 
 def _find(request: Request) -> Candidates:
     table = label_vocabulary(request.encoder.record, [_property(name) for name in FEATURES])
-    rows = [(name, description, "token text", "binary") for name, (description, _) in FEATURES.items()]
-    return find_tokens(request, table, pd.DataFrame(rows, columns=["name", "description", "category", "kind"]))
+    features = [(name, description) for name, (description, _) in FEATURES.items()]
+    return find_tokens(request, table, features_table(features, "token text"))
 
 
 _SETTINGS = {"context": 256, "first_position": 10, "n_examples": 10_000, "positive_share": 0.2}

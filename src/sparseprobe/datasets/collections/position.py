@@ -14,11 +14,11 @@ and all four are of the same tokens. A sequence of one token has no relative pos
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from sparseprobe.datasets.collection import Collection, Request
 from sparseprobe.datasets.labelling.candidates import Candidates
+from sparseprobe.datasets.labelling.label_columns import features_table
 from sparseprobe.datasets.labelling.token_text import is_text, text_windows, token_places
 from sparseprobe.errors import DataError
 
@@ -48,7 +48,6 @@ def _find(request: Request) -> Candidates:
         raise DataError("all texts are of one token, which has no place in a sequence; give longer ones")
     wanted = (position >= request.number("first_position")) & is_text(request, sequences)
     wanted &= sequences.lengths[sequence] > 1
-    rows = [(name, description, "position", "continuous") for name, description in FEATURES.items()]
     labels = positions(position[wanted], sequences.lengths[sequence[wanted]], request.number("context", least=1))
     return Candidates(
         sequences=sequences,
@@ -57,8 +56,8 @@ def _find(request: Request) -> Candidates:
         start=position[wanted],
         stop=position[wanted] + 1,
         labels=labels,
-        features=pd.DataFrame(rows, columns=["name", "description", "category", "kind"]),
-        counts={"texts": request.reader.count, "windows": len(sequences), "tokens": len(labels)},
+        features=features_table(list(FEATURES.items()), "position", kind="continuous"),
+        counts={"windows": len(sequences), "tokens": len(labels)},
     )
 
 

@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from sparseprobe.datasets.collection import Collection, Request
 from sparseprobe.datasets.labelling.candidates import Candidates, rows_of
 from sparseprobe.datasets.labelling.conllu_words import Analysis, TreebankReader, count_words
+from sparseprobe.datasets.labelling.label_columns import features_table
 from sparseprobe.datasets.labelling.packed_sentences import PackedSentences
 from sparseprobe.errors import DataError, UnknownNameError
 
@@ -105,8 +105,8 @@ PAPER = (
     *map(_restricted, RESTRICTED),
 )
 ENDS = (
-    (END, "the token ends its sentence", "sentence", "binary"),
-    (FIRST_END, "the token ends its document's first sentence, against the ends of others", "sentence", "binary"),
+    (END, "the token ends its sentence"),
+    (FIRST_END, "the token ends its document's first sentence, against the ends of others"),
 )
 
 
@@ -139,7 +139,7 @@ def _find(request: Request) -> Candidates:
     labels[:, -2] = tokens.ends
     labels[:, -1] = np.where(tokens.ends, tokens.in_first, -1)
     punctuation = np.array([analysis.upos == "PUNCT" for analysis in analyses])[of_tokens]
-    rows = [(feature.name, feature.description, feature.category, "binary") for feature in features]
+    categories = [*(feature.category for feature in features), "sentence", "sentence"]
     counts = {"documents": packed.n_documents, "sentences": packed.n_sentences, "words": len(of_words)}
     per_analysis = dict(zip(analyses, np.bincount(of_words).tolist(), strict=True))
     return Candidates(
@@ -149,7 +149,7 @@ def _find(request: Request) -> Candidates:
         start=tokens.position,
         stop=tokens.position + 1,
         labels=labels,
-        features=pd.DataFrame([*rows, *ENDS], columns=["name", "description", "category", "kind"]),
+        features=features_table([*(feature[:2] for feature in features), *ENDS], categories),
         negative_kinds={END: punctuation.astype(np.int8)},
         counts=counts | {"spans_cut_by_the_context": packed.cut} | count_words(per_analysis),
     )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sparseprobe.datasets.labelling.label_columns import TRUTH
+from sparseprobe.datasets.labelling.label_columns import TRUTH, features_table
 from sparseprobe.datasets.readers import is_missing
 from sparseprobe.errors import InputError
 
@@ -92,14 +92,13 @@ class PersonProperties:
 
     def features(self) -> pd.DataFrame:
         """A row for each feature: name, description, category, kind."""
-        rows = []
-        for name, value in self._as_features():
+        found = self._as_features()
+        features = []
+        for name, value in found:
             words = name.replace("_", " ")
-            if value is None:
-                rows.append((name, f"of the person {words} is true", name, "binary"))
-            else:
-                rows.append((f"{name}={value}", f"{words} of the person is {value}", name, "binary"))
-        return pd.DataFrame(rows, columns=["name", "description", "category", "kind"])
+            described = (name, f"of the person {words} is true")
+            features.append(described if value is None else (f"{name}={value}", f"{words} of the person is {value}"))
+        return features_table(features, [name for name, _ in found])
 
     def labels(self, examples: Iterable[Iterable[int]]) -> list[Mapping[int, int]]:
         """For the classes of each example: column of a feature to its label, 1 for the class, 0 for its others."""
