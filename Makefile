@@ -26,6 +26,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.extraction
 	$(BIN)/python -m benchmarks.probing
 	$(BIN)/python -m benchmarks.datasets
+	$(BIN)/python -m benchmarks.ablation
 
 bench-exact: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.exact

@@ -115,7 +115,8 @@ def prepare(
     _require_known(site, aggregate, dtype, padding)
     chosen = choose_layers(layers, model.n_layers)
     widths = [model.width(site, layer) for layer in chosen]
-    _require_fit(model, data, aggregate)
+    require_fit(model, data)
+    _require_rows(data, aggregate)
     if padding == "left" and "left" not in model.padding:
         raise InputError(
             f"{model.name} gives other activations when a text is padded on the left, so padding='left' cannot be used "
@@ -231,23 +232,29 @@ def _require_known(site: str, aggregate: str, dtype: str, padding: str) -> None:
             raise UnknownNameError(what, given, names)
 
 
-def _require_fit(model: LanguageModel, data: ProbingDataset, aggregate: Aggregation) -> None:
-    """The dataset is the model's: its tokenizer, its vocabulary, its context, and spans that can become rows."""
+def require_fit(model: LanguageModel, data: ProbingDataset) -> None:
+    """Raise unless the text was tokenised for this model and fits its vocabulary and context."""
     if model.tokenizer is not None:
         data.require_tokenizer(model.tokenizer)
-    if not len(data.examples):
-        raise InputError(f"{data.name} has no examples, so there is nothing to read")
+    if not data.n_tokens:
+        raise InputError(f"{data.name} has no tokens, so there is nothing to read")
     largest, size = int(data.sequences.tokens.max()), model.embedding.num_embeddings
     if largest >= size:
         raise InputError(
             f"{data.name} has token id {largest}, {model.name} knows 0 to {size - 1}: use its own tokenizer"
         )
-    longest = int(np.diff(data.sequences.offsets).max())
+    longest = int(data.sequences.lengths.max())
     if model.n_context is not None and longest > model.n_context:
         raise InputError(
             f"{data.name} has a sequence of {longest} tokens, {model.name} was made for {model.n_context}: build the "
             f"dataset with context={model.n_context} or less"
         )
+
+
+def _require_rows(data: ProbingDataset, aggregate: Aggregation) -> None:
+    """Raise unless there are spans, and the aggregation makes rows of them."""
+    if not len(data.examples):
+        raise InputError(f"{data.name} has no examples, so there is nothing to read")
     lengths = (data.examples["stop"] - data.examples["start"]).to_numpy()
     if aggregate == "none" and lengths.max() > 1:
         raise InputError(

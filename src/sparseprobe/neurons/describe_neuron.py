@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from sparseprobe.activations.extract import require_fit
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.datasets.loading import as_dataset
 from sparseprobe.errors import InputError
@@ -38,7 +39,7 @@ from sparseprobe.neurons.on_text.mean_activation_by_token import (
     read_tokens,
 )
 from sparseprobe.neurons.on_text.stimuli import stimuli
-from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, require_fit, sequences_of, split_text, text_batches
+from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, sequences_of, split_text, text_batches
 from sparseprobe.neurons.weights.direct_logit_effect import (
     effect_by_token_class,
     logit_effect,

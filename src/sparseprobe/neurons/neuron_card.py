@@ -7,24 +7,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.on_text.contexts import Context
+from sparseprobe.neurons.on_text.stimuli import Stimuli
 from sparseprobe.printable import printable, printable_html
 from sparseprobe.statistics import histogram
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from sparseprobe.neurons.on_text.stimuli import Stimuli
 
 BARS = "▁▂▃▄▅▆▇█"
 SHOWN_BINS = 40

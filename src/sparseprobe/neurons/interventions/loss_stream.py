@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sparseprobe.activations.extract import require_fit
 from sparseprobe.datasets import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.models import LanguageModel
@@ -32,7 +33,7 @@ from sparseprobe.neurons.interventions.suffix_pass import (
     next_token_losses,
 )
 from sparseprobe.neurons.neuron_sets import Neurons, NeuronSet, neuron_sets
-from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, require_fit, split_text, text_batches
+from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, split_text, text_batches
 from sparseprobe.progress import SILENT, Progress
 
 

@@ -27,7 +27,7 @@ from sparseprobe.neurons.interventions.edits import Edit
 
 Place = tuple[int, Site]
 """A layer and a site of it."""
-LOGIT_BYTES = 64 * 2**20
+LOGIT_BYTES = 24 * 2**20
 """At most so much is taken by logits at once."""
 LARGE_LOGIT = 100.0
 """Logits that every cap in use would change."""

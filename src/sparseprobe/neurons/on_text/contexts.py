@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sparseprobe.datasets.vocabulary import running_pieces
+from sparseprobe.neurons.on_text.mean_activation_by_token import TokenActivations
 from sparseprobe.printable import printable, printable_html
-
-if TYPE_CHECKING:
-    from sparseprobe.neurons.on_text.mean_activation_by_token import TokenActivations
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe.activations.aggregation import Spans
+from sparseprobe.activations.extract import require_fit
 from sparseprobe.activations.site_reader import read_site
 from sparseprobe.choices import Site
 from sparseprobe.datasets import ProbingDataset
@@ -71,25 +72,6 @@ def text_batches(
     one_length = "right" not in model.padding
     for chosen in rows_by_length(sequences.lengths, batch_tokens, one_length=one_length):
         yield chosen, pad([sequences[int(row)] for row in chosen], pad_id=model.pad_id)
-
-
-def require_fit(model: LanguageModel, data: ProbingDataset) -> None:
-    """Raise unless the text was tokenised for this model and fits its vocabulary and context."""
-    if model.tokenizer is not None:
-        data.require_tokenizer(model.tokenizer)
-    if not data.n_tokens:
-        raise InputError(f"{data.name} has no tokens, so there is nothing to read")
-    largest, size = int(data.sequences.tokens.max()), model.embedding.num_embeddings
-    if largest >= size:
-        raise InputError(
-            f"{data.name} has token id {largest}, {model.name} knows 0 to {size - 1}: use its own tokenizer"
-        )
-    longest = int(data.sequences.lengths.max())
-    if model.n_context is not None and longest > model.n_context:
-        raise InputError(
-            f"{data.name} has a sequence of {longest} tokens, {model.name} was made for {model.n_context}: build the "
-            f"dataset with context={model.n_context} or less"
-        )
 
 
 def split_text(data: ProbingDataset, splits: Sequence[str] | None, purpose: str) -> ProbingDataset:
