@@ -41,7 +41,7 @@ ACTS = extract(MODEL, DATA)
 
 
 def ones() -> pd.DataFrame:
-    return single_neurons(ACTS, DATA, keep=2, bootstrap=10)
+    return single_neurons(ACTS, DATA, keep=2)
 
 
 def effects() -> pd.DataFrame:
@@ -52,9 +52,9 @@ TABLES: dict[str, Callable[[], pd.DataFrame]] = {
     "neurons": ones,
     "best_neurons": lambda: best_neurons(ones()),
     "candidate_neurons": lambda: candidate_neurons(ones()),
-    "sweep": lambda: sweep(ACTS, DATA, k=[1, 2], bootstrap=10),
-    "pruning": lambda: pruning(ACTS, DATA, k=2, steps=2, selection="adaptive", bootstrap=10),
-    "baselines": lambda: baselines(ACTS, DATA, k=[2], arms=["neurons", "random_neurons"], trials=1, bootstrap=10),
+    "sweep": lambda: sweep(ACTS, DATA, k=[1, 2]),
+    "pruning": lambda: pruning(ACTS, DATA, k=2, steps=2, selection="adaptive"),
+    "baselines": lambda: baselines(ACTS, DATA, k=[2], arms=["neurons", "random_neurons"], trials=1),
     "stability": lambda: selection_stability(ACTS, DATA, k=[1], resamples=2),
     "significance": lambda: neuron_significance(ACTS, DATA, permutations=20).head(5),
     "confirm": lambda: confirm(ACTS, DATA, ones(), permutations=20),
@@ -94,7 +94,7 @@ def test_tables_are_taken_where_neurons_are() -> None:
 
 
 def test_the_sign_is_that_of_the_coefficient() -> None:
-    for table in (ones(), sweep(ACTS, DATA, k=[2], bootstrap=10).explode(["neurons", "sign", "coef"])):
+    for table in (ones(), sweep(ACTS, DATA, k=[2]).explode(["neurons", "sign", "coef"])):
         assert table["sign"].tolist() == ["-" if coef < 0 else "+" for coef in table["coef"]]
 
 
@@ -113,8 +113,8 @@ def test_both_sides_of_neurons_in_one_name() -> None:
 def test_directions_and_dimensions_are_refused() -> None:
     acts = extract(MODEL, DATA, site="residual")
     with pytest.raises(InputError, match=r"L0\.D\d+ is a dimension of the residual stream"):
-        ablate(MODEL, DATA, single_neurons(acts, DATA, keep=1, bootstrap=10))
-    directions = baselines(ACTS, DATA, k=[2], arms=["gaussian_basis"], trials=1, bootstrap=10)
+        ablate(MODEL, DATA, single_neurons(acts, DATA, keep=1))
+    directions = baselines(ACTS, DATA, k=[2], arms=["gaussian_basis"], trials=1)
     with pytest.raises(InputError, match="rows of random directions have none"):
         ablate(MODEL, DATA, directions)
     with pytest.raises(InputError, match=r"planted has no experts: write L0\.E1\.N2 as L0\.N2"):
