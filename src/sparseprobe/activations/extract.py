@@ -145,6 +145,7 @@ def prepare(
         "model": model.name,
         "model_fingerprint": model.fingerprint,
         "model_dtype": str(model.dtype).removeprefix("torch."),
+        **({"model_origin": dict(model.origin)} if model.origin else {}),
         "site": site,
         "layers": list(chosen),
         "widths": widths,

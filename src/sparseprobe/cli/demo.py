@@ -22,13 +22,18 @@ COLLECTIONS = ("natural_language", "programming_language")
 def demo(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="Where the run folders go.")] = Path("runs/demo"),
+    model: Annotated[str, typer.Option(help="The model: a shipped one, `smollm2-135m`, or any other.")] = MODEL,
+    experiments: Annotated[
+        str | None, typer.Option(help="As for `run`, such as `neurons,ablation`. Default: sweep and neurons.")
+    ] = None,
 ) -> None:
     """Find the language neurons of the shipped model: every layer, all single neurons, k from 1 to 256."""
     show: Show = context.obj
     finished = []
     for collection in COLLECTIONS:
-        show.note(f"{collection}: {MODEL}, all layers, into {out / collection}")
-        finished.append(sp.run(sp.RunSpec(model=MODEL, dataset=collection), out / collection, progress=show.progress))
+        show.note(f"{collection}: {model}, all layers, into {out / collection}")
+        spec = sp.RunSpec(model, collection, experiments=None if experiments is None else experiments.split(","))
+        finished.append(sp.run(spec, out / collection, progress=show.progress))
     if show.json:
         show.frame(pd.concat([best_of(one) for one in finished], ignore_index=True))
         return

@@ -16,16 +16,20 @@ app.add_typer(models, name="models")
 
 @models.command(name="list")
 def list_models(context: typer.Context) -> None:
-    """The models that ship with the package, and what they were made from; each folder holds a model card."""
+    """The models that ship with the package, and those that other packages carry, with the line that installs them."""
+    from sparseprobe.demo.packaged_models import PACKAGED
     from sparseprobe.demo.shipped_models import shipped_models, shipped_origin, shipped_path, shipped_shape
 
     show: Show = context.obj
-    show.rows(
-        [
-            {"name": name, **shipped_shape(name), "origin": shipped_origin(name), "path": str(shipped_path(name))}
-            for name in shipped_models()
-        ]
-    )
+    shipped = [
+        {"name": name, **shipped_shape(name), "origin": shipped_origin(name), "path": str(shipped_path(name))}
+        for name in shipped_models()
+    ]
+    packaged = [
+        {"name": name, **model.shape, "origin": model.origin, "path": str(model.file or model.pip_line)}
+        for name, model in PACKAGED.items()
+    ]
+    show.rows([*shipped, *packaged])
 
 
 @models.command(name="show")

@@ -160,12 +160,19 @@ def load_tokenizer(
     shipped_file = MODELS / tokenizer / "tokenizer.json"
     if shipped_file.is_file() and bos != "add":  # which needs no import of transformers; "add" asks its config
         return TokenizerRecord.of(_from_file(shipped_file), name=str(tokenizer), bos=bos)
-    if place.is_file():
+    if place.is_file() and place.suffix != ".gguf":
         return TokenizerRecord.of(_from_file(place), name=str(tokenizer), bos=bos)
     from transformers import AutoTokenizer  # noqa: PLC0415  (takes seconds, and only this case needs it)
 
+    from sparseprobe.models.gguf import gguf_file, require_gguf_reader  # noqa: PLC0415  (loads transformers too)
+
+    quantised = gguf_file(str(place))
+    source, options = str(place), {}
+    if quantised is not None:
+        require_gguf_reader(str(tokenizer))
+        source, options = str(quantised.parent), {"gguf_file": quantised.name}
     try:
-        loaded = AutoTokenizer.from_pretrained(str(place))
+        loaded = AutoTokenizer.from_pretrained(source, **options)
     except Exception as error:  # the Rust library raises no narrower one
         shipped = (
             ", ".join(sorted(path.name for path in MODELS.iterdir() if path.is_dir())) if MODELS.is_dir() else "none"

@@ -35,7 +35,7 @@ class TrunkAnatomy:
     """How it numbers positions, and what tokens and padding do to each other."""
 
 
-def examine_trunk(trunk: nn.Module, device: torch.device) -> TrunkAnatomy:
+def examine_trunk(trunk: nn.Module, embedding: nn.Embedding) -> TrunkAnatomy:
     """Find the blocks of a trunk and, in each, the neurons.
 
     Raises `UnsupportedModelError` if there is no list of blocks, or a block is not one that we know how to read.
@@ -45,10 +45,10 @@ def examine_trunk(trunk: nn.Module, device: torch.device) -> TrunkAnatomy:
     builds = [_build(block) for block in blocks]
     for index, build in enumerate(builds):
         first_of_build.setdefault(build, index)
-    batch = pad([np.array(probe_tokens(trunk, N_POSITIONS), np.int32)])
-    calls, early = _watch_blocks(trunk, blocks, batch, device, stop_at=max(first_of_build.values()))
+    batch = pad([np.array(probe_tokens(trunk, embedding, N_POSITIONS), np.int32)])
+    calls, early = _watch_blocks(trunk, blocks, batch, embedding.weight.device, stop_at=max(first_of_build.values()))
     kinds = {build: find_layer(blocks[index], calls[index]) for build, index in first_of_build.items()}
-    behaviour = observe_trunk(trunk, blocks, device)
+    behaviour = observe_trunk(trunk, blocks, embedding)
     if behaviour.mixes and not any(mixes_positions(blocks[index], calls[index]) for index in first_of_build.values()):
         raise UnsupportedModelError(
             f"{type(trunk).__name__} attends outside {blocks_name}, the list of its MLPs, so it has no blocks of "

@@ -82,10 +82,10 @@ def rows_by_length(lengths: ArrayLike, batch_tokens: int, *, one_length: bool = 
         begin = end
 
 
-def pad_id_of(trunk: nn.Module) -> int:
+def pad_id_of(trunk: nn.Module, n_vocabulary: int) -> int:
     """The id that padded places are filled with: the config's, or 0 where that is none of the embedding's rows."""
     pad_id = getattr(trunk.config, "pad_token_id", None)
-    return pad_id if isinstance(pad_id, int) and 0 <= pad_id < trunk.get_input_embeddings().num_embeddings else 0  # type: ignore[operator]
+    return pad_id if isinstance(pad_id, int) and 0 <= pad_id < n_vocabulary else 0
 
 
 def call_trunk(trunk: nn.Module, batch: Batch, *, device: torch.device, numbering: Numbering) -> None:

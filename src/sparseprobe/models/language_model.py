@@ -7,9 +7,9 @@ Hooks are set while something is read and taken away after it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -53,6 +53,8 @@ class LanguageModel:
     """Whether position ids are handed to the model (`explicit`) or left to it (`own`), see `trunk_behaviour`."""
     padding: tuple[Side, ...]
     """The sides on which padding changes nothing; where there is none, a batch holds texts of one length."""
+    origin: Mapping[str, str] = field(default_factory=dict)
+    """The file, hash and quantisation of weights that were dequantised; empty for others."""
 
     @classmethod
     def from_module(
@@ -77,7 +79,7 @@ class LanguageModel:
             )
         prefix = next(path for path, part in module.named_modules() if part is trunk)
         with _foreign_code(name):
-            anatomy = examine_trunk(trunk, _device(module))
+            anatomy = examine_trunk(trunk, cast("nn.Embedding", module.get_input_embeddings()))
         return cls(
             name=name,
             module=module,
@@ -179,7 +181,7 @@ class LanguageModel:
     @property
     def pad_id(self) -> int:
         """The token id that padded places of a batch are filled with."""
-        return pad_id_of(self.trunk)
+        return pad_id_of(self.trunk, self.embedding.num_embeddings)
 
     def run(self, batch: Batch) -> None:
         """Run the blocks over `batch` without the output head, until the end or until a hook stops it."""
@@ -195,7 +197,7 @@ class LanguageModel:
     @property
     def device(self) -> torch.device:
         """Where token ids go: the device of the token embedding."""
-        return _device(self.module)
+        return self.embedding.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -246,7 +248,3 @@ def _foreign_code(name: str) -> Iterator[None]:
         raise UnsupportedModelError(
             f"{name} cannot be read: it does not run block by block on token ids alone ({type(error).__name__}: {said})"
         ) from error
-
-
-def _device(module: PreTrainedModel) -> torch.device:
-    return module.get_input_embeddings().get_parameter("weight").device

