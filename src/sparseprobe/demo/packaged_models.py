@@ -47,6 +47,7 @@ PACKAGED = {
             "d_mlp": 1536,
             "parameters": 134_515_008,
             "non_embedding": 106_203_456,
+            "bytes": 98_362_432,
         },
     )
 }
