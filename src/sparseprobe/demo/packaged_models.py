@@ -1,4 +1,4 @@
-"""Models that packages of PyPI carry in one GGUF file; they are found among the installed ones without being imported."""
+"""Models that packages of PyPI carry in one GGUF file, found among the installed ones without being imported."""
 
 from __future__ import annotations
 
