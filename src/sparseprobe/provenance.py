@@ -7,11 +7,13 @@ run folder holds all of them: the settings in `spec.yaml`, the splits in `datase
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import sys
 from datetime import UTC, datetime
 from typing import Any
+
+import joblib
+import psutil
 
 #: The packages on which a number can depend.
 PACKAGES = (
@@ -41,8 +43,8 @@ def environment() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "hardware": {
             "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "memory_bytes": _memory(),
+            "cores": joblib.cpu_count(),
+            "memory_bytes": psutil.virtual_memory().total,
             "accelerators": _accelerators(),
         },
     }
@@ -57,13 +59,6 @@ def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not on this operating system
         return None
 
 

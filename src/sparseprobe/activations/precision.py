@@ -50,6 +50,17 @@ def require_finite(stored: NDArray[Any], precision: Precision, where: str) -> No
     bits = stored.view(integer)
     if not ((bits & exponent) == exponent).any():
         return
-    ways = "dtype='bfloat16' or 'float32'" if precision == "float16" else "a model loaded in float32 or bfloat16"
-    limit = " beyond 65504, the largest float16," if precision == "float16" else ""
-    raise InputError(f"{where} has activations{limit} that {precision} cannot hold: use {ways}")
+    values = decode(stored, precision)
+    if np.isnan(values).any():
+        raise InputError(
+            f"{where} has activations that are not a number (NaN), which no dtype mends: the model computes them, so "
+            "check its weights, or load it with model_dtype float32"
+        )
+    if precision == "float16":
+        raise InputError(
+            f"{where} has activations beyond 65504, the largest float16: use dtype='bfloat16' or 'float32'"
+        )
+    raise InputError(
+        f"{where} has infinite activations: the model computes them, so check its weights, or load it with "
+        "model_dtype float32"
+    )
