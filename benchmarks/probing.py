@@ -26,7 +26,7 @@ from sparseprobe.probes.support_probe import fit_supports
 from sparseprobe.selection import L1, AdaptiveThresholding, FStatistic, MeanDifference, MutualInformation, Problem
 from sparseprobe.solvers.logistic import newton
 from sparseprobe.solvers.one_column import one_column_logistic
-from sparseprobe.statistics.group_bootstrap import GroupBootstrap
+from sparseprobe.statistics.f1_interval import f1_interval
 from sparseprobe.statistics.metrics import scores
 
 PLANTED = 16
@@ -109,7 +109,6 @@ def main() -> None:
     columns = np.ascontiguousarray(X.T)
     top = np.argsort(-np.abs(ready.mean_difference))
     decision = fit_supports(ready, AdaptiveThresholding().path(ready, [8]))[0].decision(planted.X[test])
-    bootstrap = GroupBootstrap.draw(np.arange(len(test)), np.random.default_rng(0))
 
     def theirs(k: int, **settings: object) -> LogisticRegression:
         return LogisticRegression(class_weight="balanced", **settings).fit(scaled[:, top[:k]].astype(np.float64), y)
@@ -142,7 +141,7 @@ def main() -> None:
             lambda: [theirs_one.fit(scaled[:, [j]], y) for j in top[:30] for theirs_one in [LogisticRegression()]],
         ),
         ("all scores of one probe", lambda: scores(y_test, decision), None),
-        ("interval of F1, 1,000 resamples", lambda: bootstrap.intervals(y_test, decision), None),
+        ("interval of F1", lambda: f1_interval(y_test, decision > 0, np.arange(len(test))), None),
         (
             f"adaptive sweep, {len(sizes(asked.d))} k, with scores (theirs: the paper's)",
             lambda: our_sweep(problem(), planted.X[test], y_test),

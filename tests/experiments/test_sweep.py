@@ -180,7 +180,6 @@ def test_what_cannot_be_asked_is_said(planted):
         ({"layers": [7]}, data, InputError, "no layer 7 among the activations: they have 0, 1"),
         ({"layers": []}, data, InputError, r"layers=\[\] names no layer: the activations have 0, 1"),
         ({"layers": 7}, data, InputError, "no layer 7 among the activations: they have 0, 1"),
-        ({"bootstrap": 0}, data, InputError, "at least 1 bootstrap resample .*, got 0"),
         ({"selection": "best"}, data, UnknownNameError, "unknown selection 'best'"),
         ({"preset": "fast"}, data, UnknownNameError, "unknown preset 'fast'.*Known: default, paper"),
         ({"k": [0]}, data, InputError, r"k must be positive integers such as \[1, 2, 4, 8\], got \[0\]"),

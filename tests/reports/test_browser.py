@@ -19,9 +19,9 @@ HOSTILE = '<img src=x onerror="document.title=1"></script><script>document.title
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     acts, data = planted_experiment(n=300, width=24, informative=2, n_features=2)
-    neurons = single_neurons(acts, data, bootstrap=20)
+    neurons = single_neurons(acts, data)
     neurons["feature"] = neurons["feature"].replace("f1", HOSTILE)
-    tables = {"sweep": sweep(acts, data, k=[1, 2], bootstrap=20), "neurons": neurons}
+    tables = {"sweep": sweep(acts, data, k=[1, 2]), "neurons": neurons}
     path = Path(tmp_path_factory.mktemp("report")) / "report.html"
     cards = [{"neuron": neurons["neuron"].iloc[0], "examples": {"positive": [{"tokens": [HOSTILE], "values": [1.0]}]}}]
     path.write_text(page(tables, {"spec": {"model": HOSTILE}}, cards=cards, title="planted"), encoding="utf-8")

@@ -30,8 +30,8 @@ def tables():
         }
     )
     return {
-        "sweep": sweep(acts, data, k=[1, 2, 4], bootstrap=20),
-        "neurons": single_neurons(acts, data, keep=5, bootstrap=20),
+        "sweep": sweep(acts, data, k=[1, 2, 4]),
+        "neurons": single_neurons(acts, data, keep=5),
         "ablation": ablation,
     }
 

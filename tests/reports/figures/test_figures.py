@@ -21,7 +21,7 @@ def planted():
 
 @pytest.fixture(scope="module")
 def sweep(planted):
-    return sweep_over_k(*planted, k=[1, 2, 4], bootstrap=20)
+    return sweep_over_k(*planted, k=[1, 2, 4])
 
 
 def boxed(names, **columns):
@@ -66,13 +66,13 @@ def examples(planted, sweep):
         "metric_over_k": sweep,
         "layer_feature_map": sweep,
         "selections_over_k": sweep,
-        "f1_by_rank": find_neurons(*planted, bootstrap=20),
+        "f1_by_rank": find_neurons(*planted),
         "best_over_k_by_size": sized,
         "feature_over_size": sized,
         "selections_on_planted": compare_on_planted(
             [PlantedSetting(200, 20, 2, shift=6.0)], selections=["mean_difference", "random"]
         ),
-        "basis_over_k": baselines(*planted, k=[1, 2], trials=2, bootstrap=20),
+        "basis_over_k": baselines(*planted, k=[1, 2], trials=2),
         "class_histogram": pd.concat([binned(neuron="L0.N1", feature="f", label=label) for label in (0, 1)]),
         "mean_against_maximum": pd.DataFrame(
             {"neuron": "L0.N1", "feature": "f", "label": [0, 1], "mean": [0.1, 0.9], "max": [1.0, 2.0]}
