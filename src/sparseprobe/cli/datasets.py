@@ -33,7 +33,10 @@ def list_datasets(context: typer.Context) -> None:
 
 
 @datasets.command(name="build")
-@asks("source", "text_column", "label_column", "spans_column", "document_column", "settings", "bos", "preset", "seed")
+@asks(
+    *("source", "text_column", "label_column", "spans_column", "document_column", "split_column"),
+    *("settings", "bos", "preset", "seed"),
+)
 def build_dataset(
     context: typer.Context,
     given: dict[str, Any],
@@ -70,6 +73,8 @@ def show_dataset(
     data = sp.ProbingDataset.load(folder)
     if feature is None:
         show.rows(_features(data), title=f"{data.name}: {data.n_examples:,} examples, {data.n_tokens:,} tokens")
+        if not show.json:
+            _show_counts(show, data.settings)
         return
     text = data.preview(feature, n)
     if show.json:
@@ -96,6 +101,18 @@ def check_dataset(
         show.frame(findings)
     if strict and not findings.empty:
         raise typer.Exit(1)
+
+
+def _show_counts(show: Show, settings: dict[str, Any]) -> None:
+    """What was read, and what was left out and why."""
+    counts = {name.replace("_", " "): n for name, n in settings.get("counts", {}).items() if n}
+    if counts:
+        show.text("counts: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
+    for label, reasons in settings.get("labels_left_out", {}).items():
+        said = ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in reasons.items())
+        show.text(f"left out of {label}: {said}")
+    for reason in settings.get("dropped_features", {}).values():
+        show.text(f"dropped: {reason}")
 
 
 def _features(data: sp.ProbingDataset) -> list[dict[str, Any]]:

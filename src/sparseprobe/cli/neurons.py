@@ -19,7 +19,10 @@ app = typer.Typer()
 
 Split = Annotated[str, typer.Option(help="Text to measure on: test, validation, train or all.")]
 Controls = Annotated[int, typer.Option(help="Matched random sets for each set of neurons.")]
-BUILDING = ("model", "dataset", "source", "text_column", "label_column", "spans_column", "document_column", "settings")
+BUILDING = (
+    *("model", "dataset", "source", "text_column", "label_column", "spans_column", "document_column", "split_column"),
+    "settings",
+)
 
 
 @app.command(name="ablate")

@@ -203,6 +203,9 @@ class RunSpec:
     document_column: Annotated[
         str | None, Setting("The column that names the document; texts of one document stay in one split.")
     ] = None
+    split_column: Annotated[
+        str | None, Setting("The column with the source's own split, which is then kept. Default: split anew.")
+    ] = None
     settings: Annotated[
         dict[str, Any] | None,
         Setting("Any other setting of the collection, written name=value; may be repeated.", _mapping, repeated=True),
@@ -297,7 +300,7 @@ class RunSpec:
             raise DataError(f"{path}: {error}") from error
 
 
-BUILDING = ("source", "text_column", "label_column", "spans_column", "document_column", "bos")
+BUILDING = ("source", "text_column", "label_column", "spans_column", "document_column", "split_column", "bos")
 """The settings that say how texts become a dataset, beside `settings` with the collection's own."""
 
 
