@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,7 @@ def speed(model: LanguageModel, data: ProbingDataset) -> None:
     layers = [first + number % (model.n_layers // 3) for number in range(SETS)]
     sets = [f"L{layer}.N{number}" for number, layer in enumerate(layers)]
     plain = seconds(lambda: plain_pass(model, data))
-    given = {"together": False, "controls": 0, "splits": None, "features": ["f"]}
+    given: dict[str, Any] = {"together": False, "controls": 0, "splits": None, "features": ["f"]}
     several = seconds(lambda: ablate(model, data, sets, **given))
     one = seconds(lambda: ablate(model, data, sets[-1:], **given))
     print(f"plain forward pass with head: {plain:.2f} s for {data.n_tokens:,} tokens")
