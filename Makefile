@@ -38,7 +38,7 @@ bench-exact: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.exact
 
 docs: $(VENV)/.installed-docs
-	$(BIN)/mkdocs build --strict
+	$(BIN)/zensical build --strict --clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

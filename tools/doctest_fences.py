@@ -13,6 +13,8 @@ import griffe
 
 EXAMPLE = re.compile(r"(?:^>>> .*\n?(?:^(?!\s*$).+\n?)*)", re.MULTILINE)
 """From a first line with >>> to the next empty line."""
+MARK = re.compile(r"[ ]*# doctest:.*$", re.MULTILINE)
+"""What is said to doctest and not to the reader."""
 
 
 class DoctestFences(griffe.Extension):
@@ -25,9 +27,9 @@ class DoctestFences(griffe.Extension):
 
 
 def fenced(docstring: str) -> str:
-    """The docstring with every example in a fence.
+    """The docstring with every example in a fence, without the marks for doctest.
 
-    >>> fenced("Adds.\\n\\n>>> 1 + 1\\n2").splitlines()
+    >>> fenced("Adds.\\n\\n>>> 1 + 1  # doctest: +ELLIPSIS\\n2").splitlines()
     ['Adds.', '', '```pycon', '>>> 1 + 1', '2', '```']
     """
-    return EXAMPLE.sub(lambda found: f"```pycon\n{found[0].rstrip()}\n```\n", docstring).rstrip()
+    return EXAMPLE.sub(lambda found: f"```pycon\n{MARK.sub('', found[0]).rstrip()}\n```\n", docstring).rstrip()
