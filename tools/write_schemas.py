@@ -24,6 +24,7 @@ TABLES = (
     ),
     ("tables/neurons.parquet", "One row for each feature, layer and kept neuron, read alone.", tables.NEURONS),
     ("tables/ablation.parquet", "One row for each set of neurons, feature and label.", tables.ABLATION),
+    ("tables/cards.parquet", "One row for each feature: the card of its best neuron.", tables.CARDS),
     ("tables/dense.parquet", "One row for each feature and layer: a probe on all neurons.", tables.DENSE),
     ("tables/pruning.parquet", "One row for each step of taking the best neuron away.", tables.PRUNING),
     (

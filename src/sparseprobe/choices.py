@@ -32,7 +32,7 @@ PRESETS = ("default", "paper")
 
 EXPERIMENTS = (
     *("sweep", "neurons", "dense", "pruning", "baselines", "comparison", "stability", "significance", "regression"),
-    "ablation",
+    *("ablation", "cards"),
 )
 """What a run can be asked to do; `runs.catalogue` says what each of them is."""
 

@@ -227,6 +227,14 @@ ABLATION = (
     Column("control_difference_low", "float64", "Lower end of its 95 % interval."),
     Column("control_difference_high", "float64", "Upper end of that interval."),
 )
+CARDS = (
+    Column("model", "str", "The model that was run."),
+    Column("collection", "str", "The dataset whose test text was read."),
+    Column("feature", "str", "The feature whose best neuron it is."),
+    Column("neuron", "str", "The neuron's name."),
+    Column("sign", "str", "The side that the probe uses: + or -."),
+    Column("card", "str", "JSON: histogram by class, texts of both ends with activations, promoted tokens."),
+)
 SPECIFICITY = (
     Column("neurons", "object", "The neurons changed together (list of names)."),
     Column("value", "str", "What they were set to."),

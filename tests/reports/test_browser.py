@@ -1,5 +1,6 @@
 """The report in a real browser: no errors, sorting, filtering, cards by keyboard, and nothing from data is run."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -23,8 +24,9 @@ def opened(tmp_path_factory):
     neurons["feature"] = neurons["feature"].replace("f1", HOSTILE)
     tables = {"sweep": sweep(acts, data, k=[1, 2]), "neurons": neurons}
     path = Path(tmp_path_factory.mktemp("report")) / "report.html"
-    cards = [{"neuron": neurons["neuron"].iloc[0], "examples": {"positive": [{"tokens": [HOSTILE], "values": [1.0]}]}}]
-    path.write_text(page(tables, {"spec": {"model": HOSTILE}}, cards=cards, title="planted"), encoding="utf-8")
+    card = json.dumps({"examples": {"positive": [{"tokens": [HOSTILE], "values": [1.0]}]}})
+    tables["cards"] = neurons[:1][["feature", "neuron", "sign"]].assign(card=card)
+    path.write_text(page(tables, {"spec": {"model": HOSTILE}}, title="planted"), encoding="utf-8")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         shown = browser.new_page()

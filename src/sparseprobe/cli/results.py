@@ -36,6 +36,8 @@ CHOOSING = {
     "correlation": "size of the correlation",
 }
 """The columns that the best row of a table is chosen by, the first that has values, and their names in a sentence."""
+FOR_THE_REPORT = ("cards",)
+"""Tables that only the report shows."""
 FEW_POSITIVE_GROUPS = 10
 """Of fewer positive test documents a note warns."""
 SHOWN_ROWS = 40
@@ -55,9 +57,9 @@ def show_run(show: Show, finished: sp.Run) -> None:
             first.remove(name)
             if show.json:
                 return
-        elif name not in _OWN:
+        elif name not in _OWN and name not in FOR_THE_REPORT:
             show_table(show, finished.tables[name], title=name, path=_path(finished, name))
-    show.note(f"run folder: {finished.folder.resolve()}")
+    show.note(f"report: {finished.folder.resolve() / 'report.html'}")
 
 
 def best_of(finished: sp.Run) -> pd.DataFrame:

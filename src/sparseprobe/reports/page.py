@@ -70,10 +70,9 @@ def write_report(folder: str | Path) -> Path:
     if not tables:
         raise DataError(f"{run} has no tables to report: give the folder of a run, with tables/*.parquet in it")
     provenance = read_json(run / "provenance.json") if (run / "provenance.json").is_file() else {}
-    cards = [read_json(path) for path in sorted((run / "cards").glob("*.json"))]
     path = run / "report.html"
     with whole_file(path) as partial:
-        partial.write_text(page(tables, provenance, cards=cards, title=run.name), encoding="utf-8")
+        partial.write_text(page(tables, provenance, title=run.name), encoding="utf-8")
     return path
 
 
@@ -81,7 +80,6 @@ def page(
     tables: Mapping[str, pd.DataFrame],
     provenance: Mapping[str, Any],
     *,
-    cards: list[dict[str, Any]] | None = None,
     title: str = "run",
 ) -> str:
     """The whole page as text."""
@@ -89,9 +87,9 @@ def page(
         "title": title,
         "provenance": provenance,
         "findings": [_finding(one) for one in findings(tables)],
-        "tables": {name: listed(name, table) for name, table in tables.items()},
+        "tables": {name: listed(name, table) for name, table in tables.items() if name != "cards"},
         "over_k": over_k(tables.get("sweep")),
-        "cards": cards or [],
+        "cards": cards(tables.get("cards")),
     }
     assets = files("sparseprobe.reports") / "assets"
 
@@ -140,6 +138,12 @@ def listed(name: str, table: pd.DataFrame) -> dict[str, Any]:
         ],
         "same": {column: _plain(numbered[column].iloc[0]) for column in same},
     }
+
+
+def cards(table: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """The cards that a run made for its best neurons."""
+    rows = [] if table is None else table.to_dict("records")
+    return [{name: row[name] for name in ("neuron", "feature", "sign")} | json.loads(row["card"]) for row in rows]
 
 
 def over_k(sweep: pd.DataFrame | None) -> dict[str, Any] | None:

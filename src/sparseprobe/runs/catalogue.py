@@ -29,6 +29,7 @@ from sparseprobe.experiments.stability import plan_stability
 from sparseprobe.experiments.sweep import plan_sweep
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.runs.ablation import ABLATION_OF_NEURONS
+from sparseprobe.runs.cards import CARDS_OF_NEURONS
 from sparseprobe.runs.experiment import Experiment, Part, Question, Sources, Work, run_parts
 from sparseprobe.tables import (
     BASELINES,
@@ -113,6 +114,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             kind="continuous",
         ),
         ABLATION_OF_NEURONS,
+        CARDS_OF_NEURONS,
     )
 }
 

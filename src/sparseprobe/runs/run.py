@@ -6,6 +6,7 @@
     activations/               the wanted layers at the labelled positions
     reference/                 for the ablation: what neurons do on the training text
     tables/EXPERIMENT.parquet  one table for each experiment: sweep, neurons, ...
+    report.html                all of it on one page
 
 A stage that is complete is not done again, and the tables are written part by part (a layer, or for the ablation a
 feature), so a run that was stopped goes on where it was: the settings come from `spec.yaml`, and every random draw is
@@ -31,6 +32,7 @@ from sparseprobe.datasets.dataset_folder import is_dataset
 from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.models import LanguageModel, load_model
 from sparseprobe.progress import SILENT, Progress
+from sparseprobe.reports.page import write_report
 from sparseprobe.runs import run_folder
 from sparseprobe.runs.catalogue import (
     EXPERIMENTS,
@@ -165,6 +167,7 @@ def _run(spec: RunSpec, folder: Path, progress: Progress) -> Run:
         ready = {name: work[name] for name in waiting if tables.keys() >= set(experiment_named(name).needs_tables)}
         tables |= _tables(folder, ready, sources, progress)
     run_folder.finish_record(folder, data, activations)
+    write_report(folder)
     return Run(folder, spec, {name: tables[name] for name in names})
 
 

@@ -210,7 +210,7 @@ function matchesNumber(wanted, value) {
 
 function openCard(row) {
   if (!row.neuron) return;
-  const card = data.cards.find((one) => one.neuron === row.neuron) || {};
+  const card = data.cards.find((one) => one.neuron === row.neuron && (!row.feature || one.feature === row.feature)) || data.cards.find((one) => one.neuron === row.neuron) || {};
   const dialog = document.getElementById("card");
   const close = element("button", { type: "button", textContent: "Close" });
   close.addEventListener("click", () => dialog.close());
