@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # BLAS and OpenMP threads of one test process: the tests themselves run in parallel.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: demo demo-real test test-real lint format bench bench-exact docs clean
+.PHONY: demo demo-real test test-real lint format bench bench-exact bench-statistics docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sparseprobe demo --out runs/demo
@@ -33,6 +33,9 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.probing
 	$(BIN)/python -m benchmarks.datasets
 	$(BIN)/python -m benchmarks.ablation
+
+bench-statistics: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.statistics
 
 bench-exact: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.exact
