@@ -70,7 +70,7 @@ def test_the_k_asked_for_are_the_columns_and_names_say_what_a_number_is(capsys: 
 def test_ties_are_counted_and_another_neuron_at_k_1_is_said(capsys: Any, wide: None, planted: Any) -> None:
     acts, data = planted
     table, by_k = single_neurons(acts, data), sweep(acts, data, k=[1])
-    table["f1_validation"] = 1.0
+    table["f1_choosing"] = 1.0
     best = sp.best_neurons(table, by_k)
     assert best["ties"].tolist() == table.groupby("feature", sort=False).size().tolist()
     by_k["neurons"] = [["L0.N23"]] * len(by_k)
