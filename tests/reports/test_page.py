@@ -80,6 +80,11 @@ def test_text_from_data_cannot_leave_its_element(tables):
     assert data_of(html)["tables"]["odd"]["columns"][0]["values"][0] == HOSTILE
 
 
+def test_controls_in_text_from_data_are_shown_as_signs(tables):
+    html = page({"neurons": tables["neurons"].assign(feature="en\x1b]0;title\x07\u202e")}, {}, title="\x9b2J")
+    assert not set("\x1b\x07\u202e\x9b") & set(html)
+
+
 def test_a_hundred_features_in_32_layers_stay_under_five_megabytes(tables):
     """With all k of the paper and the best hundred neurons of each feature and layer."""
     draw = np.random.default_rng(0)

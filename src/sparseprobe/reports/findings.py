@@ -29,7 +29,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Sentence:
     """One sentence."""
 
     parts: tuple[str | Cell, ...]
@@ -38,7 +38,7 @@ class Finding:
         return "".join(part if isinstance(part, str) else part.text for part in self.parts)
 
 
-def findings(tables: Tables) -> list[Finding]:
+def findings(tables: Tables) -> list[Sentence]:
     """What the tables of a run say, the most important first; nothing is said of a table that is not there.
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
@@ -72,17 +72,17 @@ def _interval(table: str, at: int, row: pd.Series, name: str, form: str = "{:.3f
     ]  # fmt: skip
 
 
-def _of_neurons(tables: Tables) -> Iterator[Finding]:
+def _of_neurons(tables: Tables) -> Iterator[Sentence]:
     if "neurons" not in tables:
         return
     best = chosen_rows(tables["neurons"], ["feature"])
     clear = best[best["f1"] >= _CLEAR]
-    yield Finding(
+    yield Sentence(
         (f"For {len(clear)} of {len(best)} features one single neuron reaches an F1 of {_CLEAR} or more on test data.",)
     )
     for at, row in best.sort_values("f1", ascending=False, kind="stable").head(_FEATURES_NAMED).iterrows():
         place = int(str(at))
-        yield Finding(
+        yield Sentence(
             (
                 f"{row['feature']}: the neuron {row['neuron']} reads it with an F1 of ",
                 _cell("neurons", place, "f1", row["f1"]),
@@ -94,7 +94,7 @@ def _of_neurons(tables: Tables) -> Iterator[Finding]:
         )
 
 
-def _of_sweep(tables: Tables) -> Iterator[Finding]:
+def _of_sweep(tables: Tables) -> Iterator[Sentence]:
     """For each feature that one neuron does not read as well as many: how many it takes."""
     if "sweep" not in tables:
         return
@@ -102,11 +102,11 @@ def _of_sweep(tables: Tables) -> Iterator[Finding]:
     features = list(best.groupby("feature", sort=False))
     enough = {str(feature): _enough(rows) for feature, rows in features}
     single = sum(few["k"] == 1 for few, _ in enough.values())
-    yield Finding((f"For {single} of {len(features)} features one neuron reaches 95 % of the best F1 in the sweep.",))
+    yield Sentence((f"For {single} of {len(features)} features one neuron reaches 95 % of the best F1 in the sweep.",))
     more = [(feature, few, top) for feature, (few, top) in enough.items() if few["k"] > 1]
     for feature, few, top in more[:_FEATURES_NAMED]:
         at, best_at = int(str(few.name)), int(str(top.name))
-        yield Finding(
+        yield Sentence(
             (
                 f"{feature}: ",
                 _cell("sweep", at, "k", few["k"], "{:.0f}"),
@@ -130,7 +130,7 @@ def _enough(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return rows[rows["f1"] >= 0.95 * top["f1"]].sort_values("k").iloc[0], top
 
 
-def _of_ablation(tables: Tables) -> Iterator[Finding]:
+def _of_ablation(tables: Tables) -> Iterator[Sentence]:
     if "ablation" not in tables:
         return
     table = tables["ablation"].reset_index(drop=True)
@@ -138,7 +138,7 @@ def _of_ablation(tables: Tables) -> Iterator[Finding]:
     best = inside.sort_values("change", ascending=False, kind="stable").drop_duplicates("feature")
     for at, row in best.head(_FEATURES_NAMED).iterrows():
         place = int(str(at))
-        yield Finding(
+        yield Sentence(
             (
                 f"Without {' and '.join(row['neurons'])} the loss on {row['feature']} changes by ",
                 _cell("ablation", place, "change", row["change"], "{:+.4f}"),
@@ -156,13 +156,13 @@ def _random_neurons(row: int, change: float) -> list[str | Cell]:
     return ["; without matched random neurons by ", _cell("ablation", row, "control_change", change, "{:+.4f}")]
 
 
-def _of_regression(tables: Tables) -> Iterator[Finding]:
+def _of_regression(tables: Tables) -> Iterator[Sentence]:
     if "regression" not in tables:
         return
     best = chosen_rows(tables["regression"], ["feature"], "r2")
     for at, row in best.head(_FEATURES_NAMED).iterrows():
         place = int(str(at))
-        yield Finding(
+        yield Sentence(
             (
                 f"{row['feature']}: ",
                 _cell("regression", place, "k", row["k"], "{:.0f}"),

@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -23,7 +22,8 @@ from numpy.typing import NDArray
 
 from sparseprobe.artefacts import read_json, read_table, whole_file
 from sparseprobe.errors import DataError
-from sparseprobe.reports.findings import Cell, Finding, chosen_rows, findings
+from sparseprobe.printable import printable, printable_html
+from sparseprobe.reports.findings import Cell, Sentence, chosen_rows, findings
 from sparseprobe.tables import meaning_of
 
 DIGITS = 4
@@ -97,7 +97,7 @@ def page(
         return (assets / name).read_text(encoding="utf-8")
 
     return Template(asset("page.html")).substitute(
-        title=escape(title),
+        title=printable_html(title),
         style=asset("vendor/tabulator.min.css") + asset("report.css"),
         d3=asset("vendor/d3.min.js"),
         plot=asset("vendor/plot.min.js"),
@@ -183,7 +183,7 @@ def _values(values: pd.Series, digits: int = DIGITS) -> dict[str, Any] | list[An
     words = [" + ".join(map(str, value)) if isinstance(value, list | np.ndarray) else value for value in values]
     codes, kinds = pd.factorize(pd.Series(words, dtype=object))
     if len(kinds) * 2 < len(words):
-        return {"words": [str(kind) for kind in kinds], "places": codes.tolist()}
+        return {"words": [printable(str(kind)) for kind in kinds], "places": codes.tolist()}
     return [_plain(word) for word in words]
 
 
@@ -195,7 +195,7 @@ def _rounded(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
         return np.round(values * scale) / scale
 
 
-def _finding(finding: Finding) -> list[Any]:
+def _finding(finding: Sentence) -> list[Any]:
     return [asdict(part) if isinstance(part, Cell) else part for part in finding.parts]
 
 
@@ -211,4 +211,4 @@ def _plain(value: Any) -> Any:
         return None if not math.isfinite(value) else float(f"{value:.{DIGITS}g}")
     if value is None or value is pd.NA or value is pd.NaT:
         return None
-    return value if isinstance(value, str | int | bool) else str(value)
+    return value if isinstance(value, int | bool) else printable(str(value))
