@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Site = Literal["mlp", "mlp_pre", "mlp_gate", "mlp_up", "residual", "attention"]
+Site = Literal["mlp", "mlp_pre", "mlp_gate", "mlp_up", "mlp_weighted", "residual", "attention"]
 """Where in a layer activations are read.
 
 - `mlp`: the neurons, right after the nonlinearity; in a gated MLP the product sigma(gate) * up. Width d_mlp.
 - `mlp_pre`: what enters the nonlinearity; in a gated MLP that is the gate. Width d_mlp.
 - `mlp_gate`, `mlp_up`: the two factors of a gated MLP, before the nonlinearity and the linear one. Width d_mlp.
+- `mlp_weighted`: in a mixture of experts the neurons times the router's weight. Width d_mlp.
 - `residual`: the block's output, the residual stream after the layer. Width d_model.
 - `attention`: the heads' outputs side by side, before the output projection. Width n_heads * d_head.
 """

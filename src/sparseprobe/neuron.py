@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import total_ordering
 from numbers import Integral, Real
 from typing import Literal
@@ -44,6 +44,8 @@ class Neuron:
     """Whether that expert is a shared one, which all tokens pass."""
     sign: Literal["", "+", "-"] = ""
     """The side that is meant, if it is not the whole neuron."""
+    first: int = 0
+    """The layer's column at which its expert begins, once that is known: then `index` counts from the layer's first."""
 
     def __post_init__(self) -> None:
         if self.layer < 0 or self.index < 0 or (self.expert or 0) < 0:
@@ -51,7 +53,7 @@ class Neuron:
 
     def __str__(self) -> str:
         expert = "" if self.expert is None else f".{'S' if self.shared else 'E'}{self.expert}"
-        return f"L{self.layer}{expert}.{self.kind}{self.index}{self.sign}"
+        return f"L{self.layer}{expert}.{self.kind}{self.index - self.first}{self.sign}"
 
     def __repr__(self) -> str:
         return f"Neuron({str(self)!r})"
@@ -71,7 +73,7 @@ class Neuron:
 
     def side(self, sign: Literal["", "+", "-"]) -> Neuron:
         """One side of the neuron, or with "" all of it."""
-        return Neuron(self.layer, self.index, self.kind, self.expert, self.shared, sign)
+        return replace(self, sign=sign)
 
     @classmethod
     def parse(cls, name: str | Neuron | Sequence[int]) -> Neuron:
@@ -92,6 +94,53 @@ class Neuron:
         layer, group, expert, kind, index, sign = match.groups()
         number = None if expert is None else int(expert)
         return cls(int(layer), int(index), kind, number, group == "S", sign)  # type: ignore[arg-type] # as the pattern says
+
+
+@dataclass(frozen=True)
+class ExpertColumns:
+    """Which columns of a layer belong to which expert: the routed ones in order, then the shared one.
+
+    >>> columns = ExpertColumns(n_experts=8, width=1000, shared_width=500)
+    >>> columns.neuron(3, 5609), columns.neuron(3, 8012), columns.total
+    (Neuron('L3.E5.N609'), Neuron('L3.S0.N12'), 8500)
+    >>> columns.place(Neuron.parse("L3.E5.N609")).index
+    5609
+    """
+
+    n_experts: int
+    """Routed experts."""
+    width: int
+    """Neurons of each of them."""
+    shared_width: int = 0
+    """Neurons of the shared expert; 0 where there is none."""
+
+    @property
+    def total(self) -> int:
+        """Neurons of the layer."""
+        return self.n_experts * self.width + self.shared_width
+
+    def neuron(self, layer: int, column: int) -> Neuron:
+        """The neuron in a column of a layer."""
+        expert = min(column // self.width, self.n_experts)
+        shared = expert == self.n_experts
+        return Neuron(layer, column, "N", 0 if shared else expert, shared, "", expert * self.width)
+
+    def place(self, neuron: Neuron) -> Neuron:
+        """The neuron with its column as index; raises `InputError` if there is none of its name."""
+        if neuron.first:
+            return neuron
+        if neuron.expert is None:
+            if neuron.index < self.total:
+                return self.neuron(neuron.layer, neuron.index).side(neuron.sign)
+        elif neuron.shared and neuron.expert == 0 and neuron.index < self.shared_width:
+            return self.neuron(neuron.layer, self.n_experts * self.width + neuron.index).side(neuron.sign)
+        elif not neuron.shared and neuron.expert < self.n_experts and neuron.index < self.width:
+            return self.neuron(neuron.layer, neuron.expert * self.width + neuron.index).side(neuron.sign)
+        shared = f", and S0 with N0 to N{self.shared_width - 1}" if self.shared_width else ""
+        raise InputError(
+            f"no neuron {neuron}: layer {neuron.layer} has experts E0 to E{self.n_experts - 1} with N0 to "
+            f"N{self.width - 1}{shared}"
+        )
 
 
 def is_pair(value: object) -> bool:

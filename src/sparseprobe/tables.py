@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from sparseprobe.errors import InputError
-from sparseprobe.neuron import Neuron, signs_of, site_kind
+from sparseprobe.neuron import ExpertColumns, Neuron, signs_of, site_kind
 
 
 @dataclass(frozen=True)
@@ -357,27 +358,39 @@ STIMULI = (
 )
 
 
-def name_neurons(table: pd.DataFrame, site: str) -> pd.DataFrame:
+def name_neurons(table: pd.DataFrame, site: str, experts: Mapping[int, ExpertColumns] | None = None) -> pd.DataFrame:
     """The table with the names of its neurons: `neuron` from `layer` and `index`, `neurons` from `support`.
 
-    Names that are there already stay.
+    Names that are there already stay. `experts` are those of layers that are mixtures.
 
     >>> name_neurons(pd.DataFrame({"layer": [3], "index": [609]}), "mlp")["neuron"].tolist()
     ['L3.N609']
     """
-    kind = site_kind(site)
+    name = partial(neuron_name, site=site, experts=experts or {})
     if "index" in table.columns:
         pairs = zip(table["layer"], table["index"], strict=True)
-        table = table.assign(neuron=[str(Neuron(int(layer), int(index), kind)) for layer, index in pairs])
+        table = table.assign(neuron=[name(layer, index) for layer, index in pairs])
     if "support" in table.columns:
         given = table["neurons"] if "neurons" in table.columns else [None] * len(table)
         rows = zip(table["layer"], table["support"], given, strict=True)
         names = [
-            names if isinstance(names, list) else [str(Neuron(int(layer), int(index), kind)) for index in support]
+            names if isinstance(names, list) else [name(layer, index) for index in support]
             for layer, support, names in rows
         ]
         table = table.assign(neurons=pd.Series(names, table.index), sign=table["coef"].map(signs_of))
     return table
+
+
+def neuron_name(layer: int, index: int, *, site: str, experts: Mapping[int, ExpertColumns]) -> str:
+    """The name of what stands in a column of a layer.
+
+    >>> neuron_name(3, 21, site="residual", experts={})
+    'L3.D21'
+    """
+    kind = site_kind(site)
+    if kind == "N" and int(layer) in experts:
+        return str(experts[int(layer)].neuron(int(layer), int(index)))
+    return str(Neuron(int(layer), int(index), kind))
 
 
 def make_table(rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: tuple[Column, ...]) -> pd.DataFrame:

@@ -68,26 +68,8 @@ def test_finding_leaves_no_hook_behind(architecture, tiny_module):
     assert hooks() == before
 
 
-@pytest.mark.parametrize(
-    ("family", "config"),
-    [
-        (hf.MixtralForCausalLM, hf.MixtralConfig(num_local_experts=2, num_key_value_heads=2)),
-        (
-            hf.Qwen3MoeForCausalLM,
-            hf.Qwen3MoeConfig(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8, num_key_value_heads=2),
-        ),
-    ],
-)
-def test_experts_are_refused(family, config):
-    for name, value in (("hidden_size", 16), ("intermediate_size", 24), ("num_hidden_layers", 2), ("vocab_size", 30)):
-        setattr(config, name, value)
-    config.num_attention_heads = 2
-    with pytest.raises(UnsupportedModelError, match="is a mixture of experts, which is not supported yet"):
-        LanguageModel.from_module(family(config))
-
-
-def test_experts_in_later_layers_are_refused():
-    """Dense first, experts after: the first block alone would look fine."""
+def test_experts_in_some_layers_only():
+    """Dense first, experts after."""
     config = hf.Qwen3MoeConfig(
         hidden_size=16,
         intermediate_size=24,
@@ -100,8 +82,31 @@ def test_experts_in_later_layers_are_refused():
         moe_intermediate_size=8,
         mlp_only_layers=[0],
     )
-    with pytest.raises(UnsupportedModelError, match="mixture of experts"):
-        LanguageModel.from_module(hf.Qwen3MoeForCausalLM(config))
+    dense, mixture = LanguageModel.from_module(hf.Qwen3MoeForCausalLM(config)).layers
+    assert (dense.mlp_out, dense.d_mlp, dense.experts) == ("model.layers.0.mlp.down_proj", 24, None)
+    assert (mixture.experts.module, mixture.experts.weight) == ("model.layers.1.mlp.experts", "down_proj")
+    assert (mixture.d_mlp, mixture.experts.shared_out, mixture.attention_out) == (
+        32,
+        None,
+        "model.layers.1.self_attn.o_proj",
+    )
+
+
+def test_experts_that_are_not_multiplied_one_by_one_are_refused():
+    config = hf.MixtralConfig(hidden_size=16, intermediate_size=24, num_hidden_layers=2, vocab_size=30)
+    config.num_attention_heads = config.num_key_value_heads = config.num_local_experts = 2
+    module = hf.MixtralForCausalLM(config)
+
+    class AtOnce(type(module.model.layers[0].mlp.experts)):
+        def forward(self, hidden_states, top_k_index, top_k_weights):
+            return torch.einsum("td,eid,edi->td", hidden_states, self.gate_up_proj[:, :24], self.down_proj)
+
+    for layer in module.model.layers:
+        layer.mlp.experts.__class__ = AtOnce
+    with pytest.raises(
+        UnsupportedModelError, match=r"it is a mixture of experts, and its mlp\.experts does not multiply"
+    ):
+        LanguageModel.from_module(module)
 
 
 def test_model_without_mlp_is_refused():

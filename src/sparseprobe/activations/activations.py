@@ -21,6 +21,7 @@ from sparseprobe.activations.precision import READ
 from sparseprobe.activations.store import open_layers, read_manifest, require_complete
 from sparseprobe.choices import PRECISIONS
 from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.neuron import ExpertColumns
 from sparseprobe.printable import html_record
 
 
@@ -94,6 +95,12 @@ class Activations:
     def layers(self) -> tuple[int, ...]:
         """Layers that were read, ascending."""
         return tuple(sorted(self.by_layer))
+
+    @property
+    def experts(self) -> dict[int, ExpertColumns]:
+        """Of each layer that is a mixture, which columns belong to which expert."""
+        recorded: dict[str, list[int]] = self.manifest.get("settings", {}).get("experts", {})
+        return {int(layer): ExpertColumns(*columns) for layer, columns in recorded.items()}
 
     @property
     def n_examples(self) -> int:

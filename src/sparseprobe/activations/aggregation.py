@@ -35,6 +35,18 @@ class Spans:
     stop: NDArray[np.int64]
     """Column after its last."""
 
+    def compact(self, width: int) -> tuple[NDArray[np.int64], Spans]:
+        """The tokens that any span holds, numbered row by row in a batch of this width, and the spans among them.
+
+        >>> tokens, spans = Spans(np.array([0, 1]), np.array([1, 0]), np.array([3, 1])).compact(4)
+        >>> tokens.tolist(), spans.start.tolist(), spans.stop.tolist()
+        ([1, 2, 4], [0, 2], [2, 3])
+        """
+        begins, ends = self.row * width + self.start, self.row * width + self.stop
+        tokens = np.unique(np.concatenate([np.arange(a, b) for a, b in zip(begins, ends, strict=True)]))
+        start = np.searchsorted(tokens, begins)
+        return tokens, Spans(np.zeros_like(self.row), start, start + ends - begins)
+
 
 def aggregate(hidden: Tensor, spans: Spans, how: Aggregation) -> Tensor:
     """One row for each example, (n_examples, d), a copy that keeps nothing of `hidden` alive.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.layer_choice import LayerChoice, choose_layers
 from sparseprobe.activations.precision import STORED, require_finite
 from sparseprobe.activations.reading_plan import ReadingPlan
-from sparseprobe.activations.site_reader import read_site
+from sparseprobe.activations.site_reader import EXPERT_SITES, read_site
 from sparseprobe.activations.store import ActivationStore
 from sparseprobe.choices import AGGREGATIONS, PRECISIONS, SITES, Aggregation, Precision, Site
 from sparseprobe.datasets.loading import as_dataset
@@ -141,6 +141,8 @@ def prepare(
         pad_id=model.pad_id,
         one_length=not hidden,
     )
+    of_experts = {layer: model.layers[layer].experts for layer in chosen}
+    experts = {str(layer): list(astuple(one.columns)) for layer, one in of_experts.items() if one is not None}
     settings = {
         "model": model.name,
         "model_fingerprint": model.fingerprint,
@@ -149,6 +151,7 @@ def prepare(
         "site": site,
         "layers": list(chosen),
         "widths": widths,
+        **({"experts": experts} if experts and site in EXPERT_SITES else {}),
         "aggregate": aggregate,
         "dtype": dtype,
         "n_examples": len(data.examples),

@@ -21,8 +21,10 @@ from sparseprobe.activations.precision import STORED
 from sparseprobe.choices import Aggregation, Precision, Site
 from sparseprobe.errors import ResourceError
 from sparseprobe.models import LanguageModel, Layer
+from sparseprobe.models.experts import RoutedNeurons, Watching, watch_experts
 from sparseprobe.models.forward_pass import Batch, StopForward, tensor_of
 
+EXPERT_SITES = ("mlp", "mlp_weighted")
 _TORCH = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -43,6 +45,18 @@ def read_site(
     taken: dict[int, Tensor] = {}
     n_sequences, width = batch.tokens.shape
 
+    def experts_taker(layer: Layer) -> Callable[[RoutedNeurons], None]:
+        """Of the many columns of all experts, only rows of labelled tokens are laid out."""
+        tokens, compact = spans.compact(width)
+
+        def take(routed: RoutedNeurons) -> None:
+            hidden = routed.rows(torch.from_numpy(tokens))[None]
+            taken[layer.index] = aggregate(hidden, compact, how).to(_TORCH[precision])
+            if len(taken) == len(layers):
+                raise StopForward
+
+        return take
+
     def taker(layer: Layer, columns: slice) -> Callable[[object], None]:
         def take(value: object) -> None:
             hidden = tensor_of(value)
@@ -53,10 +67,14 @@ def read_site(
 
         return take
 
-    handles: list[RemovableHandle] = []
+    handles: list[RemovableHandle | Watching] = []
     try:
         for index in layers:
             layer = model.layers[index]
+            if layer.experts is not None and site in EXPERT_SITES:
+                weighted = site == "mlp_weighted"
+                handles.append(watch_experts(model.module, layer.experts, experts_taker(layer), weighted=weighted))
+                continue
             handles.append(hook_place(model, index, site, taker(layer, place_of(layer, site)[2])))
         model.run(batch)
     except torch.OutOfMemoryError as error:
@@ -90,8 +108,14 @@ def place_of(layer: Layer, site: Site) -> tuple[str, str, slice]:
     return layer.mlp_in, "output", layer.in_columns
 
 
-def hook_place(model: LanguageModel, layer: int, site: Site, take: Callable[[object], None]) -> RemovableHandle:
+def hook_place(
+    model: LanguageModel, layer: int, site: Site, take: Callable[[object], None]
+) -> RemovableHandle | Watching:
     """Call `take` with what goes in or comes out where a site is read, every time that the model runs."""
+    experts = model.layers[layer].experts
+    if experts is not None and site in EXPERT_SITES:
+        weighted = site == "mlp_weighted"
+        return watch_experts(model.module, experts, lambda routed: take(routed.dense()), weighted=weighted)
     name, side, _ = place_of(model.layers[layer], site)
     module = model.module.get_submodule(name)
     if side == "input":

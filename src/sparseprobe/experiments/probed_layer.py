@@ -21,6 +21,7 @@ from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.neuron import ExpertColumns
 from sparseprobe.progress import Progress
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.statistics.control_labels import class_share_weights
@@ -37,6 +38,8 @@ class ProbedLayer:
     examples: LabelledExamples
     where: Mapping[str, Any]
     """What each row of a table says of the model and the site."""
+    experts: ExpertColumns | None = None
+    """Which columns belong to which expert, in a mixture."""
 
     @classmethod
     def read(cls, acts: Activations, layer: int, examples: LabelledExamples) -> ProbedLayer:
@@ -47,7 +50,16 @@ class ProbedLayer:
             raise InputError(
                 f"layer {layer} holds {bad} values that are not finite: extract it with dtype bfloat16 or float32"
             )
-        return cls(layer, X, examples, {"model": acts.model_name, "site": acts.site, "aggregation": acts.aggregate})
+        where = {"model": acts.model_name, "site": acts.site, "aggregation": acts.aggregate}
+        return cls(layer, X, examples, where, acts.experts.get(layer))
+
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of this layer with the names of their neurons."""
+        return name_neurons(table, self.where["site"], {self.layer: self.experts} if self.experts else {})
+
+    def name(self, column: int) -> str:
+        """The name of the neuron in a column."""
+        return str(self.named(pd.DataFrame({"layer": [self.layer], "index": [column]}))["neuron"].iloc[0])
 
     @property
     def n_features(self) -> int:
@@ -106,7 +118,7 @@ class LayerPlan:
             for layer in layers:
                 shared = {"collection": layer.examples.collection, "seed": layer.examples.seed, **layer.where}
                 for piece in self.pieces(layer):
-                    tables.append(name_neurons(pd.DataFrame(piece).assign(**shared), layer.where["site"]))
+                    tables.append(layer.named(pd.DataFrame(piece).assign(**shared)))
                     step(1)
         table = pd.concat(tables, ignore_index=True)
         there = self.optional if all(column.name in table for column in self.optional) else ()

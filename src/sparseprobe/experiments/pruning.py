@@ -26,7 +26,6 @@ from sparseprobe.errors import InputError
 from sparseprobe.experiments.labelled_examples import LabelledExamples
 from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
 from sparseprobe.experiments.scored_probes import selection_rows
-from sparseprobe.neuron import Neuron, site_kind
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.f_statistic import FStatistic
@@ -88,8 +87,7 @@ def plan_pruning(
                 method = replace(among, without=frozenset(removed))
                 found = selection_rows(layer, feature, method, ks, control=control)
                 removed.append(int(choose(method, layer.problem(feature), [1])[0].support[0]))
-                name = str(Neuron(layer.layer, removed[-1], site_kind(layer.where["site"])))
-                rows += [row | {"step": step, "removed": name} for row in found]
+                rows += [row | {"step": step, "removed": layer.name(removed[-1])} for row in found]
             yield rows
 
     return LayerPlan("pruning", PRUNING, pieces)

@@ -34,7 +34,7 @@ from sparseprobe.errors import InputError, UnknownNameError
 from sparseprobe.experiments.labelled_examples import LabelledExamples
 from sparseprobe.experiments.probed_layer import ProbedLayer, chosen_layers, table_of
 from sparseprobe.keyed_random import generator
-from sparseprobe.neuron import Neuron, signs_of
+from sparseprobe.neuron import ExpertColumns, Neuron, signs_of
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.statistics.control_labels import GroupLayout, size_strata
 from sparseprobe.tables import SIGNIFICANCE, make_table, name_neurons
@@ -100,10 +100,12 @@ class SignificancePlan:
         features = self.examples.features
         shuffles = [_Shuffle.draw(self.examples, one, self.part, self.permutations) for one in range(len(features))]
         found: dict[tuple[int, int], _Tested] = {}
+        experts: dict[int, ExpertColumns] = {}
         where: dict[str, Any] = {"collection": self.examples.collection, "seed": self.examples.seed}
         where |= {"part": self.part, "permutations": self.permutations}
         for layer in layers:
             where |= layer.where
+            experts |= {layer.layer: layer.experts} if layer.experts else {}
             for feature, shuffle in enumerate(shuffles):
                 found[feature, layer.layer] = shuffle.test(layer.X)
                 step(1)
@@ -113,7 +115,7 @@ class SignificancePlan:
             largest = np.max([tested.largest for tested in own.values()], axis=0)
             about = where | {"feature": name, "n": len(shuffles[feature].rows)}
             tables += [pd.DataFrame(about | {"layer": one} | tested.columns(largest)) for one, tested in own.items()]
-        table = name_neurons(pd.concat(tables, ignore_index=True), where["site"])
+        table = name_neurons(pd.concat(tables, ignore_index=True), where["site"], experts)
         order = table.assign(size=-table["correlation"].abs(), place=table["feature"].map(features.index))
         order = order.sort_values(["place", "p_family", "size", "layer", "index"], kind="stable")
         return make_table(table.loc[order.index].reset_index(drop=True), SIGNIFICANCE)

@@ -25,8 +25,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from sparseprobe.errors import UnsupportedModelError
+from sparseprobe.models.experts import Experts, find_output_weight, find_stacked
 from sparseprobe.models.forward_pass import tensor_of
 from sparseprobe.models.layer import Layer
+from sparseprobe.neuron import ExpertColumns
 
 N_POSITIONS = 5
 
@@ -55,7 +57,7 @@ class _Seen:
 def find_layer(block: nn.Module, call: BlockCall) -> Layer:
     """The anatomy of one block, with module names relative to it (`index` 0, `block` empty).
 
-    Raises `UnsupportedModelError` if it is a mixture of experts, or if its MLP is not one that we know how to read.
+    Raises `UnsupportedModelError` if its MLP or its experts are not of a kind that we know how to read.
     """
     before = _watch(block, call, call.hidden)
     after = _watch(block, call, _change(call.hidden, 0))
@@ -65,7 +67,7 @@ def find_layer(block: nn.Module, call: BlockCall) -> Layer:
     def in_attention(name: str) -> bool:
         return any(name == mixer or name.startswith(mixer + ".") for mixer in mixers)
 
-    _refuse_experts(block, in_attention)
+    stacked = find_stacked(block, lambda name: not in_attention(name))
     d_model = call.hidden.shape[-1]
     widths = {name: projection_widths(block.get_submodule(name)) for name in before}
     linear = {name: width for name, width in widths.items() if width is not None}
@@ -74,7 +76,13 @@ def find_layer(block: nn.Module, call: BlockCall) -> Layer:
         for name, (_, out) in linear.items()
         if in_attention(name) and out == d_model and not torch.equal(before[name].given, after[name].given)
     ]
+    attention: dict[str, Any] = {
+        "attention_out": heads[0] if len(heads) == 1 else None,
+        "d_attention": linear[heads[0]][0] if len(heads) == 1 else 0,
+    }
     mlp = {name: width for name, width in linear.items() if not in_attention(name)}
+    if stacked is not None:
+        return _mixture(block, call, stacked, mlp, attention)
     outs = [name for name, (_, out) in mlp.items() if out == d_model]
     if not outs:
         raise UnsupportedModelError(_no_mlp(block, "no linear map outside attention leads to the residual stream"))
@@ -87,10 +95,9 @@ def find_layer(block: nn.Module, call: BlockCall) -> Layer:
         mlp_out=mlp_out,
         mlp_in="",
         mlp_gate=None,
-        attention_out=heads[0] if len(heads) == 1 else None,
         d_model=d_model,
         d_mlp=d_mlp,
-        d_attention=linear[heads[0]][0] if len(heads) == 1 else 0,
+        **attention,
         mlp_norm=norm,
         mlp_factor=_times_added(block, call, norm or mlp_out),
     )
@@ -271,19 +278,35 @@ def _neurons(block: nn.Module, call: BlockCall, layer: Layer, factor: float) -> 
             handle.remove()
 
 
-def _refuse_experts(block: nn.Module, in_attention: Callable[[str], bool]) -> None:
-    """Experts are one stacked weight of three dimensions outside attention.
-
-    A stack of one is no experts (RWKV's weights between a token and the one before), and nothing that we can read.
-    """
-    stacked = [weight for name, weight in block.named_parameters() if weight.ndim > 2 and not in_attention(name)]
-    if any(len(weight) > 1 for weight in stacked):
-        raise UnsupportedModelError(
-            f"{type(block).__name__} is a mixture of experts, which is not supported yet: use a model with "
-            "one MLP a layer"
-        )
-    if stacked:
-        raise UnsupportedModelError(_no_mlp(block, "weights outside attention are not linear maps of one token"))
+def _mixture(
+    block: nn.Module,
+    call: BlockCall,
+    stacked: str,
+    linear: Mapping[str, tuple[int, int]],
+    attention: Mapping[str, Any],
+) -> Layer:
+    """A layer of experts: the stacked ones, and the widest linear map back to the residual stream as a shared one's."""
+    d_model = call.hidden.shape[-1]
+    weight, width = find_output_weight(block, stacked, lambda: _output(block, call, call.hidden))
+    shared = [name for name, (_, out) in linear.items() if out == d_model]
+    shared_out = max(shared, key=lambda name: linear[name][0]) if shared else None
+    columns = ExpertColumns(
+        n_experts=len(block.get_submodule(stacked).get_parameter(weight)),
+        width=width,
+        shared_width=linear[shared_out][0] if shared_out else 0,
+    )
+    return Layer(
+        index=0,
+        block="",
+        mlp_out=stacked,
+        mlp_in=stacked,
+        mlp_gate=None,
+        d_model=d_model,
+        d_mlp=columns.total,
+        mlp_factor=None,
+        experts=Experts(stacked, weight, shared_out, columns),
+        **attention,
+    )
 
 
 def _no_mlp(block: nn.Module, reason: str) -> str:

@@ -220,8 +220,15 @@ class LanguageModel:
         return None if self.final_norm_name is None else self.module.get_submodule(self.final_norm_name)
 
     def neuron_weights(self, layer: int) -> NeuronWeights:
-        """Input and output weights of a layer's neurons, one row a neuron."""
+        """Input and output weights of a layer's neurons, one row a neuron.
+
+        Raises `UnsupportedModelError` for a layer of experts, and for weights that are no plain matrices.
+        """
         self.width("mlp", layer)
+        if self.layers[layer].experts is not None:
+            raise UnsupportedModelError(
+                f"layer {layer} of {self.name} is a mixture of experts: their weights are stacked"
+            )
         return read_neuron_weights(self.module, self.layers[layer])
 
     @cached_property
@@ -231,6 +238,8 @@ class LanguageModel:
 
 
 def _has(layer: Layer, site: Site) -> bool:
+    if site == "mlp_weighted" or (layer.experts is not None and site.startswith("mlp_")):
+        return layer.experts is not None and site == "mlp_weighted"
     if site in ("mlp_gate", "mlp_up"):
         return layer.gated
     return layer.attention_out is not None if site == "attention" else site in SITES

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sparseprobe.models.experts import Experts
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -38,6 +40,8 @@ class Layer:
     """The norm that the MLP's output goes through before it joins the residual stream (Gemma 2, OLMo 2), else None."""
     mlp_factor: float | None = 1.0
     """How many times it is added there (Granite); None where it is not just added, as where the sum is normalised."""
+    experts: Experts | None = None
+    """The experts of a mixture, whose neurons are the layer's; None in a layer with one MLP."""
 
     @property
     def gated(self) -> bool:
@@ -73,6 +77,12 @@ class Layer:
             mlp_gate=None if self.mlp_gate is None else below(self.mlp_gate),
             attention_out=None if self.attention_out is None else below(self.attention_out),
             mlp_norm=None if self.mlp_norm is None else below(self.mlp_norm),
+            experts=self.experts
+            and replace(
+                self.experts,
+                module=below(self.experts.module),
+                shared_out=self.experts.shared_out and below(self.experts.shared_out),
+            ),
         )
 
     def _half(self, *, first: bool) -> slice:

@@ -39,8 +39,7 @@ def neuron_sets(neurons: Neurons, model: LanguageModel | None = None) -> tuple[N
             "directions have none)"
         )
     if model is not None:
-        for neuron in (neuron for chosen in sets for neuron in chosen):
-            _require_there(neuron, model)
+        sets = tuple(tuple(sorted(_placed(neuron, model) for neuron in chosen)) for chosen in sets)
     return sets
 
 
@@ -85,12 +84,19 @@ def _one_set(entry: Any) -> NeuronSet:
     return tuple(sorted({Neuron.parse(name) for name in entry}))
 
 
-def _require_there(neuron: Neuron, model: LanguageModel) -> None:
+def _placed(neuron: Neuron, model: LanguageModel) -> Neuron:
+    """The neuron with its column in the layer as index; raises `InputError` if the model does not have it."""
     if neuron.kind != "N":
         what = {"D": "a dimension of the residual stream or of an attention output", "F": "a latent"}[neuron.kind]
         raise InputError(f"{neuron} is {what}, not a neuron: give neurons, written as L3.N609")
     width = model.width("mlp", neuron.layer)
+    experts = model.layers[neuron.layer].experts
+    if experts is not None:
+        return experts.columns.place(neuron)
     if neuron.index >= width:
         raise InputError(f"no neuron {neuron} in {model.name}: layer {neuron.layer} has N0 to N{width - 1}")
     if neuron.expert is not None:
-        raise InputError(f"{model.name} has no experts: write {neuron} as L{neuron.layer}.N{neuron.index}")
+        raise InputError(
+            f"layer {neuron.layer} of {model.name} has no experts: write {neuron} as L{neuron.layer}.N{neuron.index}"
+        )
+    return neuron

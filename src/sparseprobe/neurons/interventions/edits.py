@@ -6,7 +6,7 @@ is named (`L5.N701+`) is changed where it is on that side, and left as it is on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,6 +41,19 @@ class Edit:
             side = self.side.to(neurons.device)
             after = torch.where((side == 0) | (before.sign() == side), after, before)
         neurons[:, columns] = after
+
+    def within(self, first: int, width: int, tokens: Tensor) -> Edit | None:
+        """The part of it for `width` columns from `first` on and for some tokens; None where there is none."""
+        inside = (self.columns >= first) & (self.columns < first + width)
+        if not inside.any():
+            return None
+        shift = self.shift[..., inside]
+        return replace(
+            self,
+            columns=self.columns[inside] - first,
+            shift=shift if shift.ndim == 1 else shift.reshape(-1, shift.shape[-1])[tokens.cpu()],
+            side=None if self.side is None else self.side[inside],
+        )
 
 
 def edits(

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from sparseprobe.activations.site_reader import hook_place, place_of
 from sparseprobe.errors import UnsupportedModelError
 from sparseprobe.models import Batch, LanguageModel, Site, pad
+from sparseprobe.models.experts import Experts, visit_experts
 from sparseprobe.models.forward_pass import StopForward, call_trunk, tensor_of
 from sparseprobe.neurons.interventions.edits import Edit
 
@@ -228,8 +229,53 @@ def _edited(model: LanguageModel, layer: int, by_change: Mapping[int, Edit], n: 
             edit.apply(parts[number])
         return (neurons, *arguments[1:])
 
+    experts = model.layers[layer].experts
+    if experts is not None:
+        with _edited_experts(model, experts, by_change, n):
+            yield
+        return
     handle = model.module.get_submodule(model.layers[layer].mlp_out).register_forward_pre_hook(change)
     try:
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def _edited_experts(model: LanguageModel, experts: Experts, by_change: Mapping[int, Edit], n: int) -> Iterator[None]:
+    """Inside, neurons of experts are changed where a token is routed to them; for other tokens there is nothing to."""
+    columns, tokens_of_change = experts.columns, 0
+
+    def see_tokens(_: nn.Module, arguments: tuple[Any, ...]) -> None:
+        nonlocal tokens_of_change
+        tokens_of_change = len(arguments[0]) // n
+
+    def change(expert: int, tokens: Tensor, _: Tensor, neurons: Tensor) -> Tensor:
+        changed = neurons.clone()
+        for number, edit in by_change.items():
+            here = (tokens // tokens_of_change == number).nonzero().flatten()
+            part = edit.within(expert * columns.width, columns.width, tokens[here] % tokens_of_change)
+            if part is not None and len(here):
+                rows = changed[here]
+                part.apply(rows)
+                changed[here] = rows
+        return changed
+
+    def change_shared(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        changed = arguments[0].clone()
+        parts = changed.view(n, -1, changed.shape[-1])
+        for number, edit in by_change.items():
+            everywhere = torch.arange(parts.shape[1])
+            part = edit.within(columns.n_experts * columns.width, columns.shared_width, everywhere)
+            if part is not None:
+                part.apply(parts[number])
+        return (changed, *arguments[1:])
+
+    with ExitStack() as undo:
+        module = model.module.get_submodule(experts.module)
+        undo.callback(module.register_forward_pre_hook(see_tokens).remove)
+        undo.callback(visit_experts(module, experts.weight, change).remove)
+        if experts.shared_out is not None:
+            shared = model.module.get_submodule(experts.shared_out)
+            undo.callback(shared.register_forward_pre_hook(change_shared).remove)
+        yield
