@@ -38,6 +38,7 @@ def test_a_run_folder_holds_everything_with_the_schemas(
         "activations",
         "dataset",
         "provenance.json",
+        "report.html",
         "spec.yaml",
         "tables",
     ]
