@@ -206,3 +206,18 @@ def test_batches_equal_one_by_one(family, build, token_data):
     many = extract(model, token_data, layers=1, dtype="float32", batch_tokens=10_000).layer(1)[:]
     alone = extract(model, token_data, layers=1, dtype="float32", batch_tokens=1).layer(1)[:]
     np.testing.assert_allclose(many, alone, rtol=1e-5, atol=1e-5 * np.abs(alone).max())
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_memory_of_many_experts_is_that_of_the_non_zeros(dtype, token_data, tmp_path):
+    """128 experts of which each token passes 2: one part in 64 of the layer."""
+    config = hf.MixtralConfig(**{**SHAPE, "num_hidden_layers": 1}, num_local_experts=128, num_experts_per_tok=2)
+    model = LanguageModel.from_module(hf.MixtralForCausalLM(config), name="many")
+    layer = extract(model, token_data, dtype=dtype).layer(0)
+    stored = extract(model, token_data, dtype=dtype, out=tmp_path / "acts").layer(0)
+    np.testing.assert_array_equal(layer[:], stored[:])
+    np.testing.assert_array_equal(layer[[5, 0], :40], stored[[5, 0], :40])
+    assert layer.shape == (token_data.n_examples, 128 * 12)
+    value_and_column = 2 * 12 * (layer.stored.dtype.itemsize + 4)
+    assert layer.n_bytes <= token_data.n_examples * (value_and_column + 4) + 8
+    assert layer.n_bytes < 0.1 * stored.n_bytes

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
 
 from sparseprobe.activations.activations import Activations
 from sparseprobe.activations.budget import BATCH_TOKENS, fit_to_memory, require_disk, require_memory
@@ -84,7 +85,11 @@ def extract(
     )
     row_bytes = sum(settings["widths"]) * STORED[dtype].itemsize
     if out is None:
-        require_memory(row_bytes * plan.n_rows, memory)
+        experts = settings.get("experts", {})
+        dense = sum(
+            one for layer, one in zip(settings["layers"], settings["widths"], strict=True) if str(layer) not in experts
+        )
+        require_memory(dense * STORED[dtype].itemsize * plan.n_rows, memory)
         return _into_memory(model, plan, settings, progress or SILENT)
     sizes = {"rows_per_block": plan.rows_per_block, "batch_tokens": plan.batch_tokens}
     store = ActivationStore.begin_or_resume(out, settings, sizes, _versions())
@@ -198,16 +203,23 @@ def read_blocks(
 
 
 def _into_memory(model: LanguageModel, plan: ReadingPlan, settings: dict[str, Any], progress: Progress) -> Activations:
-    dtype = settings["dtype"]
+    dtype, of_experts = settings["dtype"], {int(layer) for layer in settings.get("experts", {})}
     arrays = {
         layer: np.empty((plan.n_rows, width), STORED[dtype])
         for layer, width in zip(settings["layers"], settings["widths"], strict=True)
+        if layer not in of_experts
     }
+    sparse: dict[int, list[csr_array]] = {layer: [] for layer in settings["layers"] if layer in of_experts}
     with progress.task("activations", total=plan.total_tokens(), unit="tokens") as step:
         for block, values in read_blocks(model, plan, settings, step=step):
             for layer, array in values.items():
-                arrays[layer][plan.order[plan.block_rows(block)]] = array
+                if layer in of_experts:
+                    sparse[layer].append(csr_array(array.view(f"<u{STORED[dtype].itemsize}")))
+                else:
+                    arrays[layer][plan.order[plan.block_rows(block)]] = array
     by_layer = {layer: LayerActivations(array, dtype) for layer, array in arrays.items()}
+    in_order = np.argsort(plan.order)
+    by_layer |= {layer: LayerActivations(vstack(blocks, "csr")[in_order], dtype) for layer, blocks in sparse.items()}
     return Activations(
         by_layer,
         site=settings["site"],

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from sparseprobe.activations.precision import READ, decode
+from sparseprobe.activations.precision import READ, STORED, decode
 from sparseprobe.choices import Precision
 from sparseprobe.errors import StorageError
 
@@ -30,8 +31,9 @@ class LayerActivations:
            [0., 1.]], dtype=float32))
     """
 
-    stored: NDArray[Any] | zarr.Array[Any]
-    """Rows in the order and the precision of storage."""
+    stored: NDArray[Any] | csr_array | zarr.Array[Any]
+    """Rows in the order and the precision of storage; those of experts sparse, since most of a row is 0, and as
+    unsigned integers of the same bits, since SciPy has no sparse float16."""
     precision: Precision
     rows: NDArray[np.int64] | None = None
     """(n_examples,) the stored row of each example; None where they are in order."""
@@ -66,6 +68,9 @@ class LayerActivations:
         """Stored rows as they are stored. Raises `StorageError` for a file whose content is not what was written."""
         if isinstance(self.stored, np.ndarray):
             return self.stored[rows]
+        if isinstance(self.stored, csr_array):
+            bits: NDArray[Any] = self.stored[rows].toarray()
+            return bits.view(STORED[self.precision])
         try:
             return np.asarray(self.stored[rows])
         except (OSError, ValueError) as error:
@@ -73,6 +78,13 @@ class LayerActivations:
                 f"{_unreadable_file(self.stored)} is damaged: delete this file and extract with the same settings and "
                 "folder to make it again"
             ) from error
+
+    @property
+    def n_bytes(self) -> int:
+        """What is held or stored of it."""
+        if isinstance(self.stored, csr_array):
+            return int(self.stored.data.nbytes + self.stored.indices.nbytes + self.stored.indptr.nbytes)
+        return self.shape[0] * self.shape[1] * self.stored.dtype.itemsize
 
     def blocks(self, rows_per_block: int | None = None) -> Iterator[NDArray[Any]]:
         """All examples in order, some rows at a time (by default as many as a chunk on disk has)."""
@@ -82,7 +94,7 @@ class LayerActivations:
 
     @property
     def _chunk_rows(self) -> int:
-        return ROWS if isinstance(self.stored, np.ndarray) else int(self.stored.chunks[0])
+        return ROWS if isinstance(self.stored, np.ndarray | csr_array) else int(self.stored.chunks[0])
 
     def _pick(self, wanted: NDArray[np.int64], columns: Any) -> NDArray[Any]:
         """Rows in any order, chunk by chunk: one chunk is in memory at a time."""
@@ -97,7 +109,7 @@ class LayerActivations:
             if result is None:
                 result = np.empty((len(wanted), *part.shape[1:]), part.dtype)
             result[here] = part
-        return decode(np.asarray(self.stored[:0])[:, columns], self.precision) if result is None else result
+        return decode(self.read(slice(0))[:, columns], self.precision) if result is None else result
 
 
 def _unreadable_file(array: zarr.Array[Any]) -> str:
