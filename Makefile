@@ -5,13 +5,20 @@ BIN := $(VENV)/bin
 # BLAS and OpenMP threads of one test process: the tests themselves run in parallel.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: demo demo-real test test-real lint format bench bench-exact bench-statistics docs clean
+.PHONY: demo demo-real paper paper-real test test-real lint format bench bench-exact bench-statistics docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sparseprobe demo --out runs/demo
 
 demo-real: $(VENV)/.installed-real
 	$(BIN)/sparseprobe demo --model smollm2-135m --experiments neurons,ablation --out runs/demo-real
+
+# All studies on the shipped models and texts, with runs/paper/index.html; what is done is not done again.
+paper: $(VENV)/.installed
+	$(BIN)/sparseprobe study --out runs/paper
+
+paper-real: $(VENV)/.installed-real
+	$(BIN)/sparseprobe study --model smollm2-135m --out runs/paper-real
 
 test: lint
 	$(ONE_THREAD) $(BIN)/pytest -n auto --dist loadscope -m "not real_model"

@@ -10,6 +10,7 @@ from .reports.page import write_report
 from .runs.run import Run, open_run, resume, run
 from .runs.spec import RunSpec
 from .solvers import OptimalSupport, optimal_path, optimal_support
+from .studies import StudyResult, study
 
 __all__ = [
     "PAPER_K",
@@ -25,6 +26,7 @@ __all__ = [
     "SparseProbe",
     "SparseProbeError",
     "SparseRegressor",
+    "StudyResult",
     "ablate",
     "best_neurons",
     "describe_neuron",
@@ -37,6 +39,7 @@ __all__ = [
     "resume",
     "run",
     "single_neurons",
+    "study",
     "sweep",
     "transfer",
     "write_report",

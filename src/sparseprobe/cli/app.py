@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from sparseprobe.artefacts import storage_error
-from sparseprobe.cli import datasets, demo, models, neurons, probing, report, run, transfer
+from sparseprobe.cli import datasets, demo, models, neurons, probing, report, run, study, transfer
 from sparseprobe.cli.show import Show
 from sparseprobe.errors import SparseProbeError
 from sparseprobe.printable import printable
@@ -23,7 +23,17 @@ from sparseprobe.printable import printable
 FLAGS = ("--json", "--quiet", "--debug")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-for part in (demo.app, run.app, report.app, models.app, datasets.app, probing.app, neurons.app, transfer.app):
+for part in (
+    demo.app,
+    run.app,
+    study.app,
+    report.app,
+    models.app,
+    datasets.app,
+    probing.app,
+    neurons.app,
+    transfer.app,
+):
     app.add_typer(part)
 
 

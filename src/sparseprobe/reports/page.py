@@ -1,4 +1,4 @@
-"""One self-contained HTML page for a run: what was asked, what was found, every table, and where it comes from.
+"""One self-contained HTML page for a run or a study: what was asked and found, every table, and where it comes from.
 
 The page works from disk without a server and loads nothing: data is aggregated and stands as JSON in one script
 element; the libraries that draw it (Tabulator, Observable Plot, d3) are vendored with their licences. Text from data is
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -23,9 +23,12 @@ from numpy.typing import NDArray
 from sparseprobe.artefacts import read_json, read_table, whole_file
 from sparseprobe.errors import DataError
 from sparseprobe.printable import printable, printable_html
-from sparseprobe.reports.findings import Cell, Sentence, chosen_rows, findings
+from sparseprobe.reports.findings import Cell, Sentence, findings
+from sparseprobe.reports.inline_svg import inline_svg
 from sparseprobe.tables import meaning_of
 
+STUDY = "study.json"
+"""What the page of a study shows beside its tables: about, findings, and figures with their captions."""
 DIGITS = 4
 """Significant digits of a number in the page; the Parquet files have them all."""
 _ROUGH = 3
@@ -60,20 +63,50 @@ _FIRST = (
 
 
 def write_report(folder: str | Path) -> Path:
-    """Write `report.html` into a run's folder, from its tables, and return its path.
+    """Write `report.html` into the folder of a run or a study, from its tables, and return its path.
 
     Raises:
         DataError: the folder has no tables.
     """
-    run = Path(folder)
-    tables = {path.stem: read_table(path) for path in sorted((run / "tables").glob("*.parquet"))}
+    place = Path(folder)
+    tables = {path.stem: read_table(path) for path in sorted((place / "tables").glob("*.parquet"))}
     if not tables:
-        raise DataError(f"{run} has no tables to report: give the folder of a run, with tables/*.parquet in it")
-    provenance = read_json(run / "provenance.json") if (run / "provenance.json").is_file() else {}
-    path = run / "report.html"
+        raise DataError(f"{place} has no tables to report: give the folder of a run, with tables/*.parquet in it")
+    if (place / STUDY).is_file():
+        text = _page_of_study(place, tables)
+    else:
+        record = place / "provenance.json"
+        text = page(tables, read_json(record) if record.is_file() else {}, title=place.name)
+    path = place / "report.html"
     with whole_file(path) as partial:
-        partial.write_text(page(tables, provenance, title=run.name), encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
     return path
+
+
+def _page_of_study(folder: Path, tables: Mapping[str, pd.DataFrame]) -> str:
+    study = read_json(folder / STUDY)
+    sentences = [
+        Sentence(tuple(part if isinstance(part, str) else Cell(**part) for part in parts))
+        for parts in study["findings"]
+    ]
+    provenance = {name: read_json(folder / name / "provenance.json") for name in study["runs"]}
+    drawings = [
+        _figure(number, (folder / "figures" / f"{one['name']}.svg").read_text(encoding="utf-8"), one["caption"])
+        for number, one in enumerate(study["figures"])
+    ]
+    return page(
+        tables,
+        {"runs": provenance},
+        title=study["study"],
+        about=study["about"],
+        sentences=sentences,
+        drawings=drawings,
+    )
+
+
+def _figure(number: int, svg: str, caption: str) -> str:
+    drawn = inline_svg(svg, f"figure-{number}", label=caption)
+    return f"<figure>{drawn}<figcaption>{printable_html(caption)}</figcaption></figure>"
 
 
 def page(
@@ -81,14 +114,25 @@ def page(
     provenance: Mapping[str, Any],
     *,
     title: str = "run",
+    about: str = "",
+    sentences: Sequence[Sentence] | None = None,
+    drawings: Sequence[str] = (),
 ) -> str:
-    """The whole page as text."""
+    """The whole page as text.
+
+    `sentences` are the findings (None: those of a run), `drawings` figures as HTML. The plots over k are those of one
+    model and dataset; a study has figures instead.
+    """
+    found = findings(tables) if sentences is None else sentences
     data = {
         "title": title,
+        "about": about,
         "provenance": provenance,
-        "findings": [_finding(one) for one in findings(tables)],
-        "tables": {name: listed(name, table) for name, table in tables.items() if name != "cards"},
-        "over_k": over_k(tables.get("sweep")),
+        "findings": [_finding(one) for one in found],
+        "tables": {
+            name: listed(name, table, _referred(name, found)) for name, table in tables.items() if name != "cards"
+        },
+        "over_k": over_k(tables.get("sweep")) if sentences is None else None,
         "cards": cards(tables.get("cards")),
     }
     assets = files("sparseprobe.reports") / "assets"
@@ -99,12 +143,19 @@ def page(
     return Template(asset("page.html")).substitute(
         title=printable_html(title),
         style=asset("vendor/tabulator.min.css") + asset("report.css"),
+        figures=f'<section id="figures">{"".join(drawings)}</section>' if drawings else "",
         d3=asset("vendor/d3.min.js"),
         plot=asset("vendor/plot.min.js"),
         tabulator=asset("vendor/tabulator.min.js"),
         report=asset("report.js"),
         data=embedded(data),
     )
+
+
+def _referred(table: str, sentences: Sequence[Sentence]) -> list[int]:
+    """Rows of a table that sentences refer to."""
+    cells = [part for one in sentences for part in one.parts if isinstance(part, Cell)]
+    return sorted({cell.row for cell in cells if cell.table == table})
 
 
 def embedded(data: object) -> str:
@@ -119,13 +170,13 @@ def embedded(data: object) -> str:
     return text
 
 
-def listed(name: str, table: pd.DataFrame) -> dict[str, Any]:
-    """A table as the page lists it: columns that vary, rows that fit, and how many there are in all.
+def listed(name: str, table: pd.DataFrame, referred: Sequence[int] = ()) -> dict[str, Any]:
+    """A table as the page lists it: columns that vary, rows that fit and those referred to, and how many in all.
 
     `row` is the position of each row in the whole table, to which findings refer.
     """
     numbered = table.reset_index(drop=True)
-    shown = _most_telling(name, numbered)
+    shown = numbered.loc[_most_telling(name, numbered).index.union(pd.Index(referred, dtype=np.int64))]
     known = [column for column in _FIRST if column in shown]
     columns = [column for column in (*known, *(shown.columns.difference(known, sort=False))) if column not in _LEFT_OUT]
     same = [column for column in columns if len(numbered) > 1 and _one_value(numbered[column])]
@@ -161,9 +212,7 @@ def _most_telling(name: str, table: pd.DataFrame) -> pd.DataFrame:
     if len(table) <= most or not {"feature", "layer"} <= set(table.columns):
         return table.head(most)
     groups = table.groupby(["feature", "layer"], sort=False)
-    best = groups.head(max(1, most // groups.ngroups))
-    referred = chosen_rows(table, ["feature"]).index if "f1" in table else best.index
-    return table.loc[best.index.union(referred)]
+    return groups.head(max(1, most // groups.ngroups))
 
 
 def _one_value(values: pd.Series) -> bool:

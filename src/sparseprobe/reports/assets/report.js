@@ -16,11 +16,15 @@ function element(tag, properties = {}, ...children) {
 }
 
 function section(id, title, note) {
-  const made = element("section", { id }, element("h2", { textContent: title }));
+  return addSection(element("section", { id }), title, note);
+}
+
+function addSection(made, title, note) {
+  made.prepend(element("h2", { textContent: title }));
   made.setAttribute("aria-label", title);
-  if (note) made.append(element("p", { className: "note", textContent: note }));
+  if (note) made.querySelector("h2").after(element("p", { className: "note", textContent: note }));
   main.append(made);
-  const link = element("a", { href: "#" + id, textContent: title });
+  const link = element("a", { href: "#" + made.id, textContent: title });
   const list = document.querySelector("nav ul") || document.querySelector("nav").appendChild(element("ul"));
   list.append(element("li", {}, link));
   return made;
@@ -40,7 +44,7 @@ function written(value) {
 
 function asked() {
   const spec = data.provenance.spec || {};
-  const parts = [];
+  const parts = data.about ? [data.about] : [];
   if (spec.model) parts.push(`Which neurons of ${spec.model} represent the features of ${(data.provenance.dataset || {}).name || spec.dataset}, and how few suffice?`);
   const settings = ["site", "layers", "aggregate", "selection", "preset", "seed"].filter((name) => spec[name] !== undefined && spec[name] !== null);
   if (settings.length) parts.push(settings.map((name) => `${name}: ${[].concat(spec[name]).join(", ")}`).join(" · "));
@@ -61,6 +65,11 @@ function findings() {
     list.append(item);
   }
   section("findings", "Findings", "Scores are on test data that neither chose nor fitted anything. Each number leads to its row in a table below.").append(list);
+}
+
+function figures() {
+  const drawn = document.getElementById("figures");
+  if (drawn) addSection(drawn, "Figures", "Each is drawn from the tables below; the folder figures has them as SVG and PNG.");
 }
 
 function goTo(cell) {
@@ -286,6 +295,7 @@ function provenance() {
 
 asked();
 findings();
+figures();
 overK();
 tables();
 provenance();

@@ -1,0 +1,11 @@
+"""The studies by name: the paper's four case studies and its appendix. A new study is one more entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sparseprobe.studies.context_neurons import CONTEXT_NEURONS
+from sparseprobe.studies.study import Study
+
+STUDIES: Mapping[str, Study] = {study.name: study for study in (CONTEXT_NEURONS,)}
+"""Every study by its name."""
