@@ -35,6 +35,7 @@ def list_datasets(context: typer.Context) -> None:
 @datasets.command(name="build")
 @asks(
     *("source", "text_column", "label_column", "spans_column", "document_column", "split_column"),
+    "positions",
     *("settings", "bos", "preset", "seed"),
 )
 def build_dataset(

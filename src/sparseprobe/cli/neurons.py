@@ -21,6 +21,7 @@ Split = Annotated[str, typer.Option(help="Text to measure on: test, validation, 
 Controls = Annotated[int, typer.Option(help="Matched random sets for each set of neurons.")]
 BUILDING = (
     *("model", "dataset", "source", "text_column", "label_column", "spans_column", "document_column", "split_column"),
+    "positions",
     "settings",
 )
 

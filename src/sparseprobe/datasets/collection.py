@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe import demo
+from sparseprobe.datasets.labelling.chat import MESSAGES, ChatTemplate
 from sparseprobe.datasets.labelling.labelled_text import LONGEST_TEXT, TextReader
 from sparseprobe.datasets.readers import Source
 from sparseprobe.errors import DataError, InputError, UnknownNameError
@@ -80,7 +81,13 @@ class Request:
 
     def __post_init__(self) -> None:
         columns = (self.settings[name] for name in ("text_column", "document_column", "split_column"))
-        object.__setattr__(self, "reader", TextReader(self.source, *columns))
+        object.__setattr__(self, "reader", TextReader(self.source, *columns, lay_out=self._lay_out()))
+
+    def _lay_out(self) -> Callable[[Any, str], str] | None:
+        if self.settings.get("positions") is None:
+            return None
+        template = ChatTemplate.of(self.encoder.record)
+        return lambda given, where: template.lay_out(given, where)[0]
 
     def encoded(self, required: Sequence[str] = ()) -> Iterator[tuple[LabelledText, EncodedText]]:
         """Stream the texts with their tokens and the characters of each token."""
@@ -155,6 +162,8 @@ class Collection:
             if name not in settings:
                 raise UnknownNameError(f"setting of {self.name}", name, settings)
         resolved = {**settings, **given}
+        if resolved.get("positions") is not None:
+            resolved["text_column"] = resolved["text_column"] or MESSAGES
         if resolved["split_column"] is not None and "split_by" not in given:
             resolved["split_by"] = "given"
         for name, (accepted, holds) in ACCEPTED.items():

@@ -150,6 +150,7 @@ def _write(dataset: ProbingDataset, folder: Path) -> None:
         table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd")
     tokenizer = asdict(dataset.tokenizer)
     Path(folder, "tokenizer.json").write_text(tokenizer.pop("definition"), encoding="utf-8")
+    tokenizer.pop("chat")
     record = {
         "format": FORMAT,
         "name": dataset.name,

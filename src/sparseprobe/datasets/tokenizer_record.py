@@ -52,6 +52,8 @@ class TokenizerRecord:
     """The id that the policy "tokenizer" put after each text (an encoder's separator), or None."""
     definition: str = field(default="", repr=False, compare=False)
     """The tokenizer's JSON, from which text can be shown; empty where only ids are known."""
+    chat: str = field(default="", repr=False, compare=False)
+    """Its chat template and special tokens as JSON, to lay out conversations; empty where it has none. Not saved."""
 
     def __post_init__(self) -> None:
         if self.bos not in BOS_POLICIES:
@@ -77,6 +79,7 @@ class TokenizerRecord:
             special_ids=special,
             eos_id=eos_id,
             definition=json.dumps(state, ensure_ascii=False),
+            chat=_chat(tokenizer),
         )
 
     def require(self, tokenizer: AnyTokenizer | TokenizerRecord) -> None:
@@ -160,3 +163,14 @@ def _surroundings(tokenizer: AnyTokenizer, rust: Tokenizer, bos: BosPolicy) -> t
     raise InputError(
         f"the tokenizer puts more than one token in front of or after a text ({full} around {bare}); use bos='none'"
     )
+
+
+def _chat(tokenizer: AnyTokenizer) -> str:
+    """The chat template of a tokenizer of transformers with the special tokens that it may write, as JSON."""
+    template = getattr(tokenizer, "chat_template", None)
+    if isinstance(template, dict):
+        template = template.get("default")
+    if not isinstance(template, str):
+        return ""
+    tokens = {name: str(token) for name, token in tokenizer.special_tokens_map.items() if name.endswith("_token")}  # type: ignore[union-attr] # of transformers, since it has a template
+    return json.dumps({"template": template, "special_tokens": tokens}, ensure_ascii=False)

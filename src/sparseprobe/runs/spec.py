@@ -206,6 +206,13 @@ class RunSpec:
     split_column: Annotated[
         str | None, Setting("The column with the source's own split, which is then kept. Default: split anew.")
     ] = None
+    positions: Annotated[
+        str | None,
+        Setting(
+            "Of conversations in the column `messages`, whose contents are read: assistant, user or last.",
+            choices=("assistant", "user", "last"),
+        ),
+    ] = None
     settings: Annotated[
         dict[str, Any] | None,
         Setting("Any other setting of the collection, written name=value; may be repeated.", _mapping, repeated=True),
@@ -300,7 +307,16 @@ class RunSpec:
             raise DataError(f"{path}: {error}") from error
 
 
-BUILDING = ("source", "text_column", "label_column", "spans_column", "document_column", "split_column", "bos")
+BUILDING = (
+    "source",
+    "text_column",
+    "label_column",
+    "spans_column",
+    "document_column",
+    "split_column",
+    "positions",
+    "bos",
+)
 """The settings that say how texts become a dataset, beside `settings` with the collection's own."""
 
 

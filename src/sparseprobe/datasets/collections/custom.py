@@ -8,6 +8,10 @@
     token_property   a regular expression, or a function of a token's text     a token
                      to True, False or None; or a dictionary of several
 
+With `positions` the text column holds conversations (lists of role and content), which are laid out by the tokenizer's
+chat template; an example is the content of a message: of each one of the `assistant` or the `user`, or of the `last`
+message only. The template's own tokens are never part of one.
+
 A column of 0/1 or true/false is one feature; any other becomes one feature a value, that value against the rest. With
 `unit="span"` the spans stand against each other; with `unit="token"` each token of the text is an example, positive
 inside a span. See `labelled_spans` for boundaries that fall inside a token, `word_tags` for tags.
@@ -19,16 +23,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sparseprobe.datasets.collection import Collection, Request
+from sparseprobe.datasets.labelling.chat import POSITIONS, ChatTemplate
 from sparseprobe.datasets.labelling.label_columns import features_table
 from sparseprobe.datasets.labelling.labelled_spans import find_spans
 from sparseprobe.datasets.labelling.text_labels import find_labelled_texts, named_columns
 from sparseprobe.datasets.labelling.token_text import find_tokens
 from sparseprobe.datasets.labelling.word_tags import parse_tags
 from sparseprobe.datasets.vocabulary import label_vocabulary, pattern_property
-from sparseprobe.errors import InputError
+from sparseprobe.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from sparseprobe.datasets.labelling.candidates import Candidates
+    from sparseprobe.datasets.labelling.labelled_text import LabelledText
 
 SOURCES = ("target_column", "spans_column", "tags_column", "token_property")
 
@@ -46,8 +52,22 @@ def _find(request: Request) -> Candidates:
         return _find_tokens(request, settings["token_property"])
     if not given and not settings["label_column"]:
         raise InputError(f"say where the labels are: label_column (a label per text), {', '.join(SOURCES)}")
+    if settings["positions"] is not None:
+        return _find_contents(request)
     columns = named_columns(request, given[0] if given else "label_column")
     return find_labelled_texts(request, columns=columns, category="custom", continuous=bool(given))
+
+
+def _find_contents(request: Request) -> Candidates:
+    label, position = request.settings["label_column"], request.settings["positions"]
+    if position not in POSITIONS:
+        raise UnknownNameError("positions", str(position), POSITIONS)
+    template = ChatTemplate.of(request.encoder.record)
+
+    def parse(item: LabelledText, column: str) -> list[tuple[int, int, Any]]:
+        return template.parse(item, column, request.settings["text_column"], position)
+
+    return find_spans(request, label[0] if isinstance(label, list) else label, parse)
 
 
 def _find_tokens(request: Request, given: Any) -> Candidates:
@@ -75,6 +95,7 @@ def _name(given: Any) -> str:
 _SETTINGS = {
     "label_column": "label",
     **dict.fromkeys(SOURCES),
+    "positions": None,
     "unit": None,
     "partial": "drop",
     "context": 512,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,8 @@ class TextReader:
     """Where the document's name is; None: the first of DOCUMENT_COLUMNS that a record has."""
     split_column: str | None = None
     """Where the part of the split is, if the source's own is kept."""
+    lay_out: Callable[[Any, str], str] | None = None
+    """Makes a text of what the text column holds and its place, where that is a conversation."""
     counts: Counter[str] = field(default_factory=Counter, init=False)
     """Lines, records and texts read so far, and what was left out."""
     part_of: dict[str, str] = field(default_factory=dict, init=False)
@@ -104,7 +106,7 @@ class TextReader:
             for column in (text_column, *required, *asked):
                 if column not in record:
                     raise DataError(f"{where} has no column {column!r}; its columns are: {', '.join(map(str, record))}")
-            given = record[text_column]
+            given = record[text_column] if self.lay_out is None else self.lay_out(record[text_column], where)
             words = _words(given)
             text = given if words is None else " ".join(words)
             if text is None or (not isinstance(text, str) and is_missing(text)):
