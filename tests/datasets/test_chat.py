@@ -1,5 +1,7 @@
 """Conversations are laid out as the tokenizer's own template does, and only contents become examples."""
 
+import warnings
+
 import pytest
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -108,3 +110,19 @@ def test_what_cannot_be_laid_out(tokenizer):
     plain = hf.PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, unk_token="?")
     with pytest.raises(InputError, match="has no chat template, so conversations cannot be laid out"):
         load_dataset("custom", source=conversations(), tokenizer=plain, positions="user")
+
+
+def test_base_text_with_a_chat_model_is_told_once(tokenizer):
+    """Only where the template adds a system prompt to what is asked."""
+    rows = [{"text": f"{WORDS[8 + number]} so {WORDS[5 + number]}", "label": str(number % 2)} for number in range(8)]
+    open_template = "{% for m in messages %}<|start|> {{ m['role'] }} {{ m['content'] }} <|end|> {% endfor %}"
+    told = {}
+    for template in (TEMPLATE, open_template):
+        given = hf.PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer.backend_tokenizer, unk_token="?", chat_template=template
+        )
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            load_dataset("custom", source=rows, tokenizer=given)
+        told[template] = [one for one in found if "whose template begins with a system prompt" in str(one.message)]
+    assert [len(found) for found in told.values()] == [1, 0]

@@ -80,8 +80,8 @@ class Request:
     """Streams the source as texts, and knows its hash afterwards."""
 
     def __post_init__(self) -> None:
-        columns = (self.settings[name] for name in ("text_column", "document_column", "split_column"))
-        object.__setattr__(self, "reader", TextReader(self.source, *columns, lay_out=self._lay_out()))
+        columns = {name: self.settings[name] for name in ("text_column", "document_column", "split_column")}
+        object.__setattr__(self, "reader", TextReader(self.source, **columns, lay_out=self._lay_out()))
 
     def _lay_out(self) -> Callable[[Any, str], str] | None:
         if self.settings.get("positions") is None:

@@ -21,6 +21,7 @@ from sparseprobe.datasets.collection import Collection, Request
 from sparseprobe.datasets.collections import COLLECTIONS
 from sparseprobe.datasets.dataset_folder import is_dataset
 from sparseprobe.datasets.labelling.candidates import assemble
+from sparseprobe.datasets.labelling.chat import ChatTemplate
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.datasets.readers import Source
 from sparseprobe.datasets.tokenising import TextEncoder, load_tokenizer
@@ -161,6 +162,13 @@ def build(
     resolved = collection.resolve(preset, settings)
     texts = _with_shipped(collection, source)
     record = load_tokenizer(tokenizer, bos=bos)
+    if record.chat and resolved.get("positions") is None and ChatTemplate.of(record).adds_system_prompt():
+        warnings.warn(
+            f"{record.name or 'the tokenizer'} is of a chat model whose template begins with a system prompt: these "
+            "texts are read without it, as plain text; for conversations give a column of messages and positions",
+            DatasetWarning,
+            stacklevel=3,
+        )
     request = Request(texts, TextEncoder(record), resolved, seed)
     candidates = collection.find(request)
     recorded = {setting: _recorded(value) for setting, value in resolved.items()} | {

@@ -71,6 +71,15 @@ class ChatTemplate:
                 return text, contents
         raise DataError(f"{where}: the chat template rewrites the contents, so they cannot be found in the text")
 
+    def adds_system_prompt(self) -> bool:
+        """Whether a conversation without a system message is given one by the template."""
+        asked, user = {"role": "system", "content": "\ue0f00\ue0f1"}, {"role": "user", "content": "\ue0f01\ue0f1"}
+        try:
+            opening = _MARK.split(self._filled([asked, user], "the template"))[0]
+            return bool(opening) and _MARK.split(self._filled([user], "the template"))[0].startswith(opening)
+        except DataError:  # it takes no system message
+            return False
+
     def parse(self, item: LabelledText, label: str, column: str, position: Position) -> list[tuple[int, int, Any]]:
         """Spans of the contents that `position` chooses, with the record's label."""
         contents = self.lay_out(item.fields[column], item.where)[1]
@@ -81,7 +90,8 @@ class ChatTemplate:
         from transformers.utils.chat_template_utils import render_jinja_template  # noqa: PLC0415 - takes seconds
 
         try:
-            rendered = render_jinja_template([messages], chat_template=self.template, **self.special_tokens)
+            tokens: dict[str, Any] = dict(self.special_tokens)
+            rendered = render_jinja_template([messages], chat_template=self.template, **tokens)
         except Exception as error:  # whatever the template raises for roles that it does not take
             raise DataError(f"{where}: the chat template does not take these messages: {error}") from error
         return str(rendered[0][0])
