@@ -4,12 +4,15 @@ The oracle computes each expert from its stacked weights, for the tokens and wit
 router gave, and shares nothing with the library's reading.
 """
 
+import re
+
 import numpy as np
 import pytest
 import torch
 import transformers as hf
 from torch.nn import functional
 
+import sparseprobe as sp
 from sparseprobe.activations import extract
 from sparseprobe.models import LanguageModel
 from sparseprobe.neuron import Neuron
@@ -221,3 +224,19 @@ def test_memory_of_many_experts_is_that_of_the_non_zeros(dtype, token_data, tmp_
     value_and_column = 2 * 12 * (layer.stored.dtype.itemsize + 4)
     assert layer.n_bytes <= token_data.n_examples * (value_and_column + 4) + 8
     assert layer.n_bytes < 0.1 * stored.n_bytes
+
+
+def test_from_activations_to_a_card(build, token_data):
+    """Experiments and neuron tools take the names of experts' neurons from table to table."""
+    model = build("mixtral")
+    acts = extract(model, token_data, layers=1, dtype="float32")
+    best = sp.single_neurons(acts, token_data)["neuron"].iloc[0]
+    assert re.fullmatch(r"L1\.E[0-5]\.N[0-9]+", best)
+    swept = sp.sweep(acts, token_data, k=[2])["neurons"].iloc[0]
+    assert all(name.startswith("L1.E") for name in swept)
+    lost = sp.ablate(model, token_data, [best], controls=1)
+    assert lost["neurons"].iloc[0] == [best]
+    assert lost["change"].abs().max() > 0
+    card = sp.describe_neuron(model, token_data, best)
+    assert str(card.neuron) == best
+    assert best in str(card)

@@ -264,6 +264,8 @@ def _chosen_places(
 
 
 def _weights(model: LanguageModel, neuron: Neuron) -> dict[str, float]:
+    if model.layers[neuron.layer].experts is not None:
+        return {}  # stacked weights are not laid out neuron by neuron
     weights = model.neuron_weights(neuron.layer)
     rows = slice(neuron.index, neuron.index + 1)
     parts = (weights.W_in, weights.b_in, weights.W_out, None, weights.W_gate, weights.b_gate)
