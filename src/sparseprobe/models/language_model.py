@@ -62,7 +62,7 @@ class LanguageModel:
     ) -> LanguageModel:
         """Find the neurons of a model that is loaded already; `module` is put into evaluation mode.
 
-        Raises `UnsupportedModelError` for a mixture of experts, an encoder-decoder or a model without MLP blocks.
+        Raises `UnsupportedModelError` for an encoder-decoder or a model without MLP blocks.
 
         >>> from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
         >>> shape = dict(hidden_size=8, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, vocab_size=50)

@@ -61,7 +61,7 @@ def load_model(
     it with transformers and hand it to `LanguageModel.from_module`.
 
     Raises `InputError` if there is no such model, device or precision, `DataError` if its files cannot be read, and
-    `UnsupportedModelError` if its neurons cannot be found (mixtures of experts, encoder-decoders).
+    `UnsupportedModelError` if its neurons cannot be found (encoder-decoders, models without MLPs).
 
     >>> load_model("no-such-folder/and/no-such-model")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
