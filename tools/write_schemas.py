@@ -25,6 +25,22 @@ TABLES = (
     ("tables/neurons.parquet", "One row for each feature, layer and kept neuron, read alone.", tables.NEURONS),
     ("tables/ablation.parquet", "One row for each set of neurons, feature and label.", tables.ABLATION),
     ("tables/cards.parquet", "One row for each feature: the card of its best neuron.", tables.CARDS),
+    (
+        "tables/compound_parts.parquet",
+        "Activations on a compound and on its words alone, one row for each neuron and context.",
+        tables.COMPOUND_PARTS,
+    ),
+    ("tables/stimuli.parquet", "What drives the best neuron of each feature, one row for each n-gram.", tables.STIMULI),
+    ("tables/by_token.parquet", "One row for each neuron and token.", tables.BY_TOKEN),
+    ("tables/by_class.parquet", "One row for each neuron, feature and label.", tables.BY_CLASS),
+    ("tables/weights.parquet", "One row for each neuron of the model.", tables.WEIGHTS),
+    (
+        "tables/logit_classes.parquet",
+        "Direct effects on kinds of tokens, one row for each neuron, kind and bin.",
+        tables.LOGIT_CLASSES,
+    ),
+    ("tables/union.parquet", "One row for each feature: a union, or superposition.", tables.UNION),
+    ("tables/relation.parquet", "One row for each feature: its best neuron against the label.", tables.RELATION),
     ("tables/dense.parquet", "One row for each feature and layer: a probe on all neurons.", tables.DENSE),
     ("tables/pruning.parquet", "One row for each step of taking the best neuron away.", tables.PRUNING),
     (

@@ -33,7 +33,8 @@ PRESETS = ("default", "paper")
 
 EXPERIMENTS = (
     *("sweep", "neurons", "dense", "pruning", "baselines", "comparison", "stability", "significance", "regression"),
-    *("ablation", "cards"),
+    *("ablation", "cards", "compound_parts", "stimuli", "by_token", "by_class", "weights", "logit_classes"),
+    *("union", "relation"),
 )
 """What a run can be asked to do; `runs.catalogue` says what each of them is."""
 

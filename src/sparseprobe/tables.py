@@ -323,6 +323,13 @@ BY_TOKEN = (
     Column("q75", "float64", "Upper quartile."),
     Column("max", "float64", "Largest activation."),
 )
+_QUANTILES = (
+    Column("q05", "float64", "Quantile of 5 %."),
+    Column("q25", "float64", "Lower quartile."),
+    Column("q50", "float64", "Median."),
+    Column("q75", "float64", "Upper quartile."),
+    Column("q95", "float64", "Quantile of 95 %."),
+)
 BY_CLASS = (
     Column("neuron", "str", "The neuron's name."),
     Column("feature", "str", "A binary feature."),
@@ -331,10 +338,61 @@ BY_CLASS = (
     Column("mean", "float64", "Mean activation."),
     Column("std", "float64", "Standard deviation of the population."),
     Column("above_zero", "float64", "Share of activations above zero."),
-    Column("q25", "float64", "Lower quartile."),
-    Column("q50", "float64", "Median."),
-    Column("q75", "float64", "Upper quartile."),
+    *_QUANTILES,
     Column("max", "float64", "Largest activation."),
+)
+COMPOUND_PARTS = (
+    Column("model", "str", "The model that was run."),
+    Column("collection", "str", "The dataset whose test text was read."),
+    Column("compound", "str", "The feature whose few neurons they are."),
+    Column("layer", "int64", "Their layer, counted from 0."),
+    Column("neuron", "str", "The neuron's name, or `sum`: all of them, each with the sign of its coefficient."),
+    Column("context", "str", "compound, first word alone, second word alone, or other (all text without either)."),
+    Column("count", "int64", "Tokens."),
+    Column("mean", "float64", "Mean activation."),
+    *_QUANTILES,
+)
+UNION = (
+    Column("model", "str", "The model whose activations were read."),
+    Column("collection", "str", "The dataset that the feature belongs to."),
+    Column("feature", "str", "The property that is read."),
+    Column("layer", "int64", "The layer, counted from 0."),
+    Column("k", "int64", "Number of neurons: the fewest from 2 to 8 with 95 % of the best validation F1 of these."),
+    Column("neurons", "object", "The neurons' names (list of str)."),
+    Column("decision", "str", "single, union, superposition or distributed: the rule that gains over one neuron."),
+    Column("f1_single", "float64", "F1 of the neuron that is best on training and validation examples."),
+    Column("f1_union", "float64", "F1 of: some neuron fires."),
+    Column("f1_together", "float64", "F1 of: at least `least_together` of them fire."),
+    Column("f1_probe", "float64", "F1 of a logistic probe on all of them."),
+    Column("least_together", "int64", "How many must fire; chosen on training and validation examples."),
+    Column("mean_overlap", "float64", "Of the positives at which one of two fires, the share at which both do."),
+)
+RELATION = (
+    Column("model", "str", "The model whose activations were read."),
+    Column("collection", "str", "The dataset that the feature belongs to."),
+    Column("feature", "str", "The property that is read."),
+    Column("neuron", "str", "Its best single neuron."),
+    Column("sign", "str", "+ or -, the sign of the coefficient: the side of the neuron that means yes."),
+    Column(
+        "relation", "str", "How what the neuron fires on lies to the label: same, more specific, more general, other."
+    ),
+    Column("precision", "float64", "Share of the examples at which it fires that are positive."),
+    Column("recall", "float64", "Share of the positive examples at which it fires."),
+    Column("f1", "float64", "Harmonic mean of precision and recall."),
+    Column(
+        "n_examples", "int64", "Positives at which a specific neuron is silent, negatives at which a general one fires."
+    ),
+    Column("examples", "object", "The first of them, the span marked (list of str)."),
+)
+LOGIT_CLASSES = (
+    Column("neuron", "str", "The neuron's name."),
+    Column("token_class", "str", "capitalised, lower case, digits or punctuation."),
+    Column("n_tokens", "int64", "Tokens of the class."),
+    Column("mean", "float64", "Mean direct effect on them, logits per unit of activation at norm scale 1."),
+    Column("mean_elsewhere", "float64", "Mean effect on the other tokens; NaN without any."),
+    Column("low", "float64", "Lower edge of a bin of effects."),
+    Column("high", "float64", "Upper edge of the bin."),
+    Column("share", "float64", "Share of the tokens of the class whose effect is in the bin."),
 )
 DISAMBIGUATION = (
     Column("neuron", "str", "The neuron's name."),
@@ -356,6 +414,9 @@ STIMULI = (
     Column("max", "float64", "Largest activation there."),
     Column("meaning", "int64", "N-grams that share a token, up to case and spaces, have the same number."),
 )
+
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+"""The quantiles of tables of distributions, as box plots show them."""
 
 
 def name_neurons(table: pd.DataFrame, site: str, experts: Mapping[int, ExpertColumns] | None = None) -> pd.DataFrame:

@@ -24,7 +24,7 @@ def planted():
     return acts, replace(data, labels=values, features=features)
 
 
-PROBING = [name for name, experiment in EXPERIMENTS.items() if not experiment.needs_model]
+PROBING = [name for name, experiment in EXPERIMENTS.items() if not (experiment.needs_model or experiment.needs_tables)]
 
 
 @pytest.mark.parametrize("name", PROBING)

@@ -74,7 +74,7 @@ def neurons_command(
 def experiment_command(
     context: typer.Context,
     given: dict[str, Any],
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS[:-1])}.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS[: EXPERIMENTS.index('ablation')])}.")],
     stored: Stored,
     dataset: Dataset,
     out: Table,

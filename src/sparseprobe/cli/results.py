@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import sparseprobe as sp
+from sparseprobe.choices import EXPERIMENTS
 from sparseprobe.cli.show import Show
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ CHOOSING = {
     "correlation": "size of the correlation",
 }
 """The columns that the best row of a table is chosen by, the first that has values, and their names in a sentence."""
-FOR_THE_REPORT = ("cards",)
-"""Tables that only the report shows."""
+FOR_THE_REPORT = EXPERIMENTS[EXPERIMENTS.index("cards") :]
+"""Tables that only the report shows: cards, and those of the case studies."""
 FEW_POSITIVE_GROUPS = 10
 """Of fewer positive test documents a note warns."""
 SHOWN_ROWS = 40

@@ -30,7 +30,11 @@ from sparseprobe.experiments.sweep import plan_sweep
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.runs.ablation import ABLATION_OF_NEURONS
 from sparseprobe.runs.cards import CARDS_OF_NEURONS
+from sparseprobe.runs.compound_parts import PARTS_OF_COMPOUNDS
 from sparseprobe.runs.experiment import Experiment, Part, Question, Sources, Work, run_parts
+from sparseprobe.runs.neuron_weights import LOGITS_OF_NEURONS, WEIGHTS_OF_NEURONS
+from sparseprobe.runs.on_text import NEURONS_ON_TEXT
+from sparseprobe.runs.readings import READINGS
 from sparseprobe.tables import (
     BASELINES,
     DENSE,
@@ -115,6 +119,11 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         ),
         ABLATION_OF_NEURONS,
         CARDS_OF_NEURONS,
+        PARTS_OF_COMPOUNDS,
+        *NEURONS_ON_TEXT,
+        WEIGHTS_OF_NEURONS,
+        LOGITS_OF_NEURONS,
+        *READINGS,
     )
 }
 

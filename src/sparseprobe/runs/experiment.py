@@ -74,6 +74,17 @@ class Question:
         return {name: self.settings[name] for name in names if self.settings.get(name) is not None}
 
 
+def model_of(question: Question, experiment: str) -> LanguageModel:
+    """The model, whose neurons (site mlp) an experiment reads by itself; raises `InputError` without it."""
+    if question.model is None:
+        raise InputError(f"the experiment {experiment!r} runs the model itself: ask for it in a run")
+    if question.site != "mlp":
+        raise InputError(
+            f"the experiment {experiment!r} is about neurons of the site mlp, and the site asked for is {question.site}"
+        )
+    return question.model
+
+
 @dataclass(frozen=True)
 class Sources:
     """What parts are made from."""

@@ -23,7 +23,7 @@ from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.neuron_sets import Neurons, named_neurons
 from sparseprobe.neurons.on_text.text_stream import BATCH_TOKENS, class_tokens, columns_of, stream_text
 from sparseprobe.progress import Progress
-from sparseprobe.tables import BY_CLASS, BY_TOKEN, DISAMBIGUATION, make_table
+from sparseprobe.tables import BY_CLASS, BY_TOKEN, DISAMBIGUATION, QUANTILES, make_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def by_class(activations: TokenActivations) -> pd.DataFrame:
             if not here.any():
                 continue
             values = activations.matrix[here].astype(np.float64)
-            quartiles = np.quantile(values, (0.25, 0.5, 0.75), axis=0)
+            quantiles = np.quantile(values, list(QUANTILES.values()), axis=0)
             rows += [
                 {
                     "neuron": str(neuron),
@@ -113,9 +113,7 @@ def by_class(activations: TokenActivations) -> pd.DataFrame:
                     "mean": values[:, column].mean(),
                     "std": values[:, column].std(),
                     "above_zero": (values[:, column] > 0).mean(),
-                    "q25": quartiles[0, column],
-                    "q50": quartiles[1, column],
-                    "q75": quartiles[2, column],
+                    **dict(zip(QUANTILES, quantiles[:, column], strict=True)),
                     "max": values[:, column].max(),
                 }
                 for column, neuron in enumerate(activations.neurons)

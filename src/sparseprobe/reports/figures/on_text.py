@@ -9,8 +9,8 @@ from matplotlib.patches import Patch
 
 from sparseprobe.errors import InputError
 from sparseprobe.reports.figures.style import COLUMN, PAGE, boxes, colour, panels, require, shorten, styled
+from sparseprobe.tables import QUANTILES
 
-QUANTILES = ("q05", "q25", "q50", "q75", "q95")
 CONTEXTS = ("compound", "first word alone", "second word alone", "other")
 """The contexts of `compound_parts`, in this order."""
 
