@@ -458,7 +458,7 @@ def make_table(rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: tuple[
     """Rows as a table with exactly these columns and dtypes, also when there are none.
 
     >>> make_table([], SPECIFICITY).shape
-    (0, 14)
+    (0, 15)
     """
     names = [column.name for column in columns]
     table = rows[names] if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows), columns=names)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from sparseprobe.datasets.near_duplicates import near_duplicates
 from sparseprobe.datasets.probing_dataset import labelled
@@ -137,6 +136,8 @@ def length_confounds(dataset: ProbingDataset) -> Iterator[Finding]:
         "length of the span": (spans["stop"] - spans["start"]).to_numpy(),
         "position of the span": spans["start"].to_numpy(),
     }
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 (a second to import, which no mistyped option waits for)
+
     for name, kind in zip(dataset.features["name"], dataset.features["kind"], strict=True):
         values = dataset.labels[name].to_numpy()
         known = values != -1

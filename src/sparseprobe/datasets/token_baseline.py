@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.naive_bayes import MultinomialNB
 
 from sparseprobe.statistics.best_threshold import best_thresholds
 from sparseprobe.statistics.confusion import Confusion
@@ -53,6 +52,8 @@ def _f1(
     if any(len(np.unique(labels[rows])) < 2 for rows in (parts["train"], tune, parts["test"])):
         return float("nan")
     known = parts["train"]
+    from sklearn.naive_bayes import MultinomialNB  # noqa: PLC0415 (slow to import, like all of scikit-learn)
+
     bags = csr_array((np.ones(len(ids)), (example, ids)), shape=(len(labels), int(ids.max()) + 1))
     bags.sum_duplicates()
     frequency = MultinomialNB().fit(bags[known], labels[known]).feature_log_prob_
