@@ -1,6 +1,6 @@
 """Every table of the library: its columns, with a dtype and one sentence each, and how rows become one.
 
-A table has exactly these columns in this order. Tables of exact selections have those of `CERTIFICATE` behind them.
+A table has exactly these columns, in this order. Tables of exact selections end with the columns of `CERTIFICATE`.
 Scores without a suffix are of test examples; a score that does not exist (no validation examples) is NaN, null in
 Parquet.
 """
@@ -31,75 +31,83 @@ class Column:
 _WHERE = (
     Column("model", "str", "The model whose activations were read."),
     Column("collection", "str", "The dataset that the feature belongs to."),
-    Column("feature", "str", "The property that is read."),
+    Column("feature", "str", "The property that is probed."),
     Column("site", "str", "Where in the layer the activations are from: mlp, mlp_pre, residual, attention, sae."),
     Column("layer", "int64", "The layer, counted from 0."),
     Column("aggregation", "str", "How the tokens of an example became one row: none, mean, max, last."),
-    Column("selection", "str", "How the neurons were chosen; `every` where all single neurons were tried."),
-    Column("k", "int64", "Number of neurons that the probe reads."),
+    Column("selection", "str", "How the neurons were chosen; `every` if all single neurons were tried."),
+    Column("k", "int64", "Number of neurons in the probe."),
     Column("seed", "int64", "Seed of every random draw behind the row."),
-    Column("n_train", "int64", "Training examples that carry a label of the feature."),
-    Column("n_test", "int64", "Test examples that carry a label of the feature."),
+    Column("n_train", "int64", "Training examples that have a label of the feature."),
+    Column("n_test", "int64", "Test examples that have a label of the feature."),
     Column("n_positive", "int64", "Positive test examples; n_positive / n_test is the base rate of the scores."),
-    Column("n_positive_groups", "int64", "Test groups with a positive example; of fewer than 10 scores say little."),
+    Column(
+        "n_positive_groups", "int64", "Test groups with a positive example; with fewer than 10, scores are uncertain."
+    ),
 )
 _NEURON = (
-    Column("neuron", "str", "The neuron's name, as L3.N609; L3.D21 where the site has no neurons."),
+    Column("neuron", "str", "The neuron's name, such as L3.N609; L3.D21 for a dimension of a site without neurons."),
     Column("index", "int64", "Its column among the layer's activations, counted from 0."),
 )
 _SUPPORT = (
-    Column("neurons", "object", "The neurons' names, as L3.N609 (list of str); empty where columns are directions."),
+    Column(
+        "neurons",
+        "object",
+        "The neurons' names, such as L3.N609 (list of str); empty if columns are random directions.",
+    ),
     Column("support", "object", "Their columns among the layer's activations, ascending (list of int)."),
     Column("sign", "object", "The sign of each coefficient, + or - (list of str)."),
-    Column("coef", "object", "Their coefficients, for activations as the model gives them (list of float)."),
+    Column("coef", "object", "Their coefficients, for unscaled activations (list of float)."),
 )
-_SIGN = Column("sign", "str", "+ or -, the sign of the coefficient: the side of the neuron that means yes.")
+_SIGN = Column("sign", "str", "+ or -, the sign of the coefficient: the side of the neuron that indicates the feature.")
 _SCORES = (
-    Column("f1_validation", "float64", "F1 on validation examples, by which layers and k are to be chosen."),
+    Column("f1_validation", "float64", "F1 on validation examples; use it to choose layers and k."),
     Column("f1", "float64", "Harmonic mean of precision and recall."),
-    Column("precision", "float64", "Share of the examples called positive that are."),
-    Column("recall", "float64", "Share of the positive examples that are called so."),
-    Column("mcc", "float64", "Matthews correlation coefficient of answer and label."),
-    Column("balanced_accuracy", "float64", "Mean of the shares of right answers in both classes; chance is 0.5."),
-    Column("roc_auc", "float64", "Chance that a positive example is ranked above a negative one."),
+    Column("precision", "float64", "Share of the examples classified as positive that are positive."),
+    Column("recall", "float64", "Share of the positive examples that are classified as positive."),
+    Column("mcc", "float64", "Matthews correlation coefficient of prediction and label."),
+    Column("balanced_accuracy", "float64", "Mean of the accuracies in both classes; chance is 0.5."),
+    Column("roc_auc", "float64", "Probability that a positive example is ranked above a negative one."),
     Column("pr_auc", "float64", "Area under precision over recall, by trapezoids; chance is the base rate."),
     Column(
-        "log_loss", "float64", "Mean negative log probability of the label, nats; classes weigh the same in the fit."
+        "log_loss", "float64", "Mean negative log probability of the label, nats; the fit has balanced class weights."
     ),
     Column("f1_low", "float64", "Lower end of the 95 % interval of f1, in closed form, over test groups."),
     Column("f1_high", "float64", "Upper end of that interval."),
     Column(
         "control_f1",
         "float64",
-        "F1 that the same procedure reaches on labels permuted over groups, at the real shares.",
+        "F1 of the same procedure on labels permuted over groups, scored with the real class shares.",
     ),
-    Column("converged", "bool", "Whether the fit came as close to its minimum as was asked for."),
-    Column("seconds", "float64", "Wall time of the row; work that rows share is divided evenly between them."),
+    Column("converged", "bool", "Whether the fit reached the requested tolerance."),
+    Column("seconds", "float64", "Wall time of the row; work shared by several rows is divided evenly between them."),
 )
 
 SWEEP = (
     *_WHERE,
     *_SUPPORT,
-    Column("intercept", "float64", "The probe says yes where activations[support] . coef + intercept > 0."),
+    Column("intercept", "float64", "The probe predicts positive if activations[support] . coef + intercept > 0."),
     *_SCORES,
 )
 CERTIFICATE = (
-    Column("objective", "float64", "What the chosen neurons reach of the objective that the selection minimises."),
-    Column("bound", "float64", "No set of k neurons reaches less than this."),
+    Column(
+        "objective", "float64", "The value that the chosen neurons reach of the objective that the selection minimises."
+    ),
+    Column("bound", "float64", "Lower bound: no set of k neurons reaches less than this."),
     Column("gap", "float64", "(objective - bound) / objective."),
     Column("proven", "bool", "Whether the gap is within the tolerance, so that the choice is optimal."),
-    Column("nodes", "int64", "Nodes of the search tree that were looked at."),
+    Column("nodes", "int64", "Nodes of the search tree that were visited."),
 )
 NEURONS = (
     *_WHERE,
     *_NEURON,
     _SIGN,
-    Column("coef", "float64", "Its coefficient, for activations as the model gives them."),
-    Column("intercept", "float64", "The probe says yes where activation * coef + intercept > 0."),
+    Column("coef", "float64", "Its coefficient, for unscaled activations."),
+    Column("intercept", "float64", "The probe predicts positive if activation * coef + intercept > 0."),
     Column(
         "log_loss_choosing",
         "float64",
-        "Log loss on training and validation examples, classes balanced: the least chooses; NaN in the paper's split.",
+        "Log loss on training and validation examples, classes balanced; the neuron with the least is chosen. NaN in the paper's split.",
     ),
     Column("f1_choosing", "float64", "F1 on training and validation examples."),
     *_SCORES,
@@ -116,8 +124,8 @@ NEURONS = (
 DENSE = (*_WHERE, Column("C", "float64", "Weight of the loss against |w|^2 / 2, on scaled activations."), *_SCORES)
 PRUNING = (
     *SWEEP,
-    Column("step", "int64", "How many neurons had been removed before."),
-    Column("removed", "str", "The best single neuron of this step, which later steps do without."),
+    Column("step", "int64", "How many neurons had been removed before this step."),
+    Column("removed", "str", "The best single neuron of this step, which is removed before later steps."),
 )
 BASELINES = (
     *SWEEP,
@@ -134,7 +142,7 @@ PLANTED = (
     Column("seed", "int64", "Seed of every random draw behind the row."),
     Column("selection", "str", "How the neurons were chosen."),
     Column("k", "int64", "Number of neurons chosen."),
-    Column("share", "float64", "Share of the planted neurons, or of k where k is less, that were chosen."),
+    Column("share", "float64", "Share of the planted neurons that were chosen (of k, if k is smaller)."),
     Column("f1", "float64", "F1 of the probe on test examples."),
     Column("roc_auc", "float64", "ROC AUC of the probe on test examples."),
     Column("seconds", "float64", "Wall time of selection and fit."),
@@ -143,85 +151,97 @@ REGRESSION = (
     *(column for column in _WHERE if not column.name.startswith("n_positive")),
     *_SUPPORT,
     Column("intercept", "float64", "The prediction is activations[support] . coef + intercept."),
-    Column("r2_validation", "float64", "R2 on validation examples, by which rows are to be chosen."),
-    Column("r2", "float64", "Share of the variance that is explained; below 0 where the mean would do better."),
+    Column("r2_validation", "float64", "R2 on validation examples; use it to choose rows."),
+    Column("r2", "float64", "Share of the variance that is explained; below 0 if the mean would predict better."),
     Column("rmse", "float64", "Root of the mean squared error, in the feature's units."),
     Column("mae", "float64", "Mean absolute error, in the feature's units."),
     Column("spearman", "float64", "Rank correlation of prediction and feature."),
     Column("r2_low", "float64", "Lower end of the 95 % interval of r2, from resamples of whole test groups."),
     Column("r2_high", "float64", "Upper end of that interval."),
-    Column("control_r2", "float64", "R2 that the same procedure reaches on values permuted over groups."),
-    Column("seconds", "float64", "Wall time of the row; work that rows share is divided evenly between them."),
+    Column("control_r2", "float64", "R2 of the same procedure on values permuted over groups."),
+    Column("seconds", "float64", "Wall time of the row; work shared by several rows is divided evenly between them."),
 )
 TRANSFER = (
     Column("model", "str", "The model whose activations were read."),
     Column("collection", "str", "The dataset that the neuron is scored on."),
-    Column("chosen_on", "str", "The dataset that it was chosen and its probe fitted on."),
-    Column("feature", "str", "The property that is read."),
+    Column("chosen_on", "str", "The dataset on which it was chosen and its probe was fitted."),
+    Column("feature", "str", "The property that is probed."),
     Column("site", "str", "Where in the layer the activations are from: mlp, mlp_pre, residual, attention, sae."),
     Column("layer", "int64", "The layer, counted from 0."),
     Column("aggregation", "str", "How the tokens of an example became one row: none, mean, max, last."),
     *_NEURON,
     _SIGN,
-    Column("coef", "float64", "Its coefficient, as it was fitted where the neuron was chosen."),
-    Column("intercept", "float64", "The probe says yes where activation * coef + intercept > 0."),
-    Column("n", "int64", "Examples that carry a label of the feature, of all splits."),
+    Column("coef", "float64", "Its coefficient, as fitted on the dataset on which it was chosen."),
+    Column("intercept", "float64", "The probe predicts positive if activation * coef + intercept > 0."),
+    Column("n", "int64", "Examples of all splits that have a label of the feature."),
     Column("n_positive", "int64", "How many of them are positive."),
-    Column("n_positive_groups", "int64", "Groups with a positive example; of fewer than 10 scores say little."),
+    Column("n_positive_groups", "int64", "Groups with a positive example; with fewer than 10, scores are uncertain."),
     Column("f1_source", "float64", "F1 on the test examples of the dataset that the neuron was chosen on."),
-    Column("f1", "float64", "F1 of the probe as it is, on all examples."),
-    Column("precision", "float64", "Share of the examples called positive that are."),
-    Column("recall", "float64", "Share of the positive examples that are called so."),
-    Column("roc_auc", "float64", "Chance that a positive example is ranked above a negative one."),
+    Column("f1", "float64", "F1 of the unchanged probe on all examples."),
+    Column("precision", "float64", "Share of the examples classified as positive that are positive."),
+    Column("recall", "float64", "Share of the positive examples that are classified as positive."),
+    Column("roc_auc", "float64", "Probability that a positive example is ranked above a negative one."),
     Column("f1_low", "float64", "Lower end of the 95 % interval of f1, over groups."),
     Column("f1_high", "float64", "Upper end of that interval."),
     Column("lost", "float64", "f1_source - f1."),
     Column("best_threshold_f1", "float64", "F1 of the threshold that was best on the training examples it comes from."),
-    Column("f1_refitted", "float64", "F1 on test examples of a probe on the neuron that was fitted to this dataset."),
+    Column("f1_refitted", "float64", "F1 on test examples of a probe on the neuron, refitted on this dataset."),
     Column("f1_refitted_low", "float64", "Lower end of its 95 % interval."),
     Column("f1_refitted_high", "float64", "Upper end of that interval."),
 )
 STABILITY = (
     *_WHERE[:9],
-    Column("resamples", "int64", "How many times part of the training groups was drawn."),
+    Column("resamples", "int64", "How many times a part of the training groups was drawn."),
     *_NEURON,
     Column("sign", "str", "+ or -, the sign of its mean difference between positive and negative examples."),
     Column("frequency", "float64", "Share of the resamples in which it was chosen."),
-    Column("stability", "float64", "Agreement of all choices of this k: 1 always the same, 0 as if by chance."),
+    Column(
+        "stability", "float64", "Agreement of all choices of this k: 1 if always the same, 0 as expected by chance."
+    ),
 )
 SIGNIFICANCE = (
     *_WHERE[:6],
     Column("seed", "int64", "Seed of the permutations."),
-    Column("part", "str", "The examples that were looked at: train, validation, test or all."),
-    Column("n", "int64", "How many of them carry a label."),
+    Column("part", "str", "The examples that were used: train, validation, test or all."),
+    Column("n", "int64", "How many of them have a label."),
     Column("permutations", "int64", "How many times labels were permuted over groups."),
     *_NEURON,
     Column("sign", "str", "+ or -, the sign of the correlation."),
     Column("correlation", "float64", "Correlation of activation and label."),
-    Column("p", "float64", "Chance of as large a correlation (either sign) under permuted labels."),
-    Column("p_family", "float64", "Chance that any neuron of all layers has one as large: controls all false alarms."),
-    Column("q", "float64", "Share of false alarms to expect among neurons with as large a correlation or larger."),
+    Column("p", "float64", "Probability of a correlation at least as large (either sign) under permuted labels."),
+    Column(
+        "p_family",
+        "float64",
+        "Probability that any neuron of any layer has one as large: controls the family-wise error rate.",
+    ),
+    Column("q", "float64", "False discovery rate among neurons with a correlation at least as large."),
 )
 ABLATION = (
     Column("model", "str", "The model that was run."),
     Column("collection", "str", "The dataset whose text it was run on."),
     Column("neurons", "object", "The neurons changed together (list of names such as L3.N609)."),
-    Column("value", "str", "What they were set to: a number, mean, mean(feature=label), resampled, or x and a factor."),
+    Column(
+        "value",
+        "str",
+        "What they were set to: a number, mean, mean(feature=label), resampled, or x followed by a factor.",
+    ),
     Column("feature", "str", "The feature whose label chooses the text; null for all text."),
     Column("label", "Int8", "Text of examples with this label, 1 or 0; null for all text."),
     Column("seed", "int64", "Seed of every random draw behind the row."),
     Column("n_groups", "int64", "Groups (documents) with such text."),
-    Column("n_tokens", "int64", "Positions with a loss; one that lies in two examples counts twice."),
+    Column("n_tokens", "int64", "Positions with a loss; one that is in two examples counts twice."),
     Column("loss", "float64", "Next-token loss of the model as it is, nats per token, mean over groups."),
     Column("loss_ablated", "float64", "The same with the neurons changed."),
-    Column("change", "float64", "loss_ablated - loss; above zero the neurons helped."),
+    Column("change", "float64", "loss_ablated - loss; above zero if the neurons help."),
     Column("change_low", "float64", "Lower end of its 95 % interval, Student's t over groups."),
     Column("change_high", "float64", "Upper end of that interval."),
-    Column("difference", "float64", "change on this label's text less that on the other's; NaN for all text."),
+    Column(
+        "difference", "float64", "change on this label's text minus that on the other label's text; NaN for all text."
+    ),
     Column("difference_low", "float64", "Lower end of its 95 % interval, Welch's t over groups."),
     Column("difference_high", "float64", "Upper end of that interval."),
     Column("n_controls", "int64", "Random sets of the same layers and similar mean activation, changed alike."),
-    Column("control_change", "float64", "Mean change over these sets; NaN without any."),
+    Column("control_change", "float64", "Mean change over these sets; NaN if there are none."),
     Column("control_low", "float64", "Lower end of the 95 % interval of control_change."),
     Column("control_high", "float64", "Upper end of that interval."),
     Column("control_difference", "float64", "difference for these sets."),
@@ -248,7 +268,7 @@ SPECIFICITY = (
     Column("difference", "float64", "change - change_elsewhere."),
     Column("difference_low", "float64", "Lower end of its 95 % interval, Welch's t over groups."),
     Column("difference_high", "float64", "Upper end of that interval."),
-    Column("control_change", "float64", "What matched random neurons change on text with the feature."),
+    Column("control_change", "float64", "Change of loss for matched random neurons on text with the feature."),
     Column("control_difference", "float64", "difference for the matched random neurons."),
     Column("control_difference_high", "float64", "Upper end of its 95 % interval."),
     Column(
@@ -260,7 +280,7 @@ SPECIFICITY = (
 WEIGHTS = (
     Column("layer", "int64", "The layer, counted from 0."),
     *_NEURON,
-    Column("norm_in", "float64", "Length of its input weights; in a gated MLP of the linear factor's."),
+    Column("norm_in", "float64", "Length of its input weights; in a gated MLP, those of the linear factor."),
     Column("bias_in", "float64", "Its input bias; NaN if the model has none."),
     Column("norm_in_bias", "float64", "norm_in * bias_in."),
     Column("norm_out", "float64", "Length of its output weights."),
@@ -275,20 +295,20 @@ LOGIT_MOMENTS = (
     Column("mean", "float64", "Mean over the vocabulary of its direct effect, logits per unit at norm scale 1."),
     Column("variance", "float64", "Variance of the effect over the vocabulary."),
     Column("skewness", "float64", "Third standardised moment: above zero if a few tokens are promoted."),
-    Column("kurtosis", "float64", "Fourth standardised moment less 3: large if a few tokens stand out."),
+    Column("kurtosis", "float64", "Fourth standardised moment minus 3: large if a few tokens stand out."),
 )
 PROMOTED = (
     Column("neuron", "str", "The neuron's name."),
     Column("direction", "str", "promoted or suppressed."),
     Column("rank", "int64", "0 for the most extreme."),
     Column("token", "int64", "The token's id."),
-    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("text", "str", "Its text, or its id if the tokenizer is not known."),
     Column("effect", "float64", "Logits per unit of activation."),
 )
 TOKEN_CLASSES = (
     Column("neuron", "str", "The neuron's name."),
-    Column("token_class", "str", "A kind of token, see `token_classes`."),
-    Column("n_tokens", "int64", "Tokens of the kind."),
+    Column("token_class", "str", "A class of tokens, see `token_classes`."),
+    Column("n_tokens", "int64", "Tokens of the class."),
     Column("mean", "float64", "Mean effect on them, logits per unit of activation."),
     Column("mean_elsewhere", "float64", "Mean effect on the other tokens."),
     Column("separation", "float64", "Difference of the means in standard deviations over the vocabulary."),
@@ -296,11 +316,11 @@ TOKEN_CLASSES = (
 SUMMARY = (
     Column("layer", "int64", "The layer, counted from 0."),
     *_NEURON,
-    Column("n_tokens", "int64", "Tokens that were read, special ones left out."),
+    Column("n_tokens", "int64", "Tokens that were read, without special tokens."),
     Column("mean", "float64", "Mean activation."),
     Column("std", "float64", "Standard deviation."),
     Column("skewness", "float64", "Third standardised moment; NaN for a neuron that never changes."),
-    Column("kurtosis", "float64", "Fourth standardised moment less 3."),
+    Column("kurtosis", "float64", "Fourth standardised moment minus 3."),
     Column("above_zero", "float64", "Share of tokens with an activation above zero."),
     Column("min", "float64", "Least activation."),
     Column("max", "float64", "Largest activation."),
@@ -313,7 +333,7 @@ SUMMARY = (
 BY_TOKEN = (
     Column("neuron", "str", "The neuron's name."),
     Column("token", "int64", "The token's id."),
-    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("text", "str", "Its text, or its id if the tokenizer is not known."),
     Column("count", "int64", "How often it occurs."),
     Column("mean", "float64", "Mean activation on it."),
     Column("std", "float64", "Standard deviation of the population."),
@@ -397,7 +417,7 @@ LOGIT_CLASSES = (
 DISAMBIGUATION = (
     Column("neuron", "str", "The neuron's name."),
     Column("token", "int64", "A token that occurs on both sides."),
-    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("text", "str", "Its text, or its id if the tokenizer is not known."),
     Column("n_inside", "int64", "Occurrences in positive examples of the feature."),
     Column("n_outside", "int64", "Occurrences in negative ones."),
     Column("mean_inside", "float64", "Mean activation there."),
@@ -407,7 +427,7 @@ DISAMBIGUATION = (
 STIMULI = (
     Column("neuron", "str", "The neuron's name."),
     Column("tokens", "object", "The n-gram, ending in the token at which the neuron fires (list of ids)."),
-    Column("text", "str", "Its tokens with | between."),
+    Column("text", "str", "Its tokens, separated by |."),
     Column("prefix", "int64", "Tokens before the last one, 0 to 3."),
     Column("count", "int64", "How often it occurs in the text."),
     Column("median", "float64", "Median activation at its last token."),
@@ -422,7 +442,7 @@ QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 def name_neurons(table: pd.DataFrame, site: str, experts: Mapping[int, ExpertColumns] | None = None) -> pd.DataFrame:
     """The table with the names of its neurons: `neuron` from `layer` and `index`, `neurons` from `support`.
 
-    Names that are there already stay. `experts` are those of layers that are mixtures.
+    Names that are already there are kept. `experts` gives the columns of layers that are mixtures of experts.
 
     >>> name_neurons(pd.DataFrame({"layer": [3], "index": [609]}), "mlp")["neuron"].tolist()
     ['L3.N609']
@@ -443,7 +463,7 @@ def name_neurons(table: pd.DataFrame, site: str, experts: Mapping[int, ExpertCol
 
 
 def neuron_name(layer: int, index: int, *, site: str, experts: Mapping[int, ExpertColumns]) -> str:
-    """The name of what stands in a column of a layer.
+    """The name of the neuron or dimension in a column of a layer.
 
     >>> neuron_name(3, 21, site="residual", experts={})
     'L3.D21'
@@ -467,7 +487,7 @@ def make_table(rows: pd.DataFrame | Iterable[Mapping[str, Any]], columns: tuple[
 
 
 def check_table(table: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
-    """Hand the table back if it has these columns in this order with these dtypes; else raise `InputError`.
+    """Return the table if it has these columns in this order with these dtypes; otherwise raise `InputError`.
 
     >>> check_table(pd.DataFrame({"k": [1, 2]}), (Column("k", "int64", "..."),)).shape
     (2, 1)
@@ -486,7 +506,7 @@ def check_table(table: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFram
 
 
 def meaning_of(name: str) -> str:
-    """What a column of this name says, in whichever table it first stands; nothing for an unknown one.
+    """The meaning of a column of this name, from the first table that has it; empty for an unknown name.
 
     >>> meaning_of("f1")
     'Harmonic mean of precision and recall.'

@@ -1,10 +1,10 @@
-"""From the hidden states of a batch to one row of activations for each labelled example.
+"""Aggregation: from the hidden states of a batch to one row of activations for each labelled example.
 
     none    the example's only token                       last   the last token of its span
     mean    (1 / |span|) sum over t in span of h_t         max    max over t in span of h_t, neuron by neuron
 
-Only the tokens of the span are looked at, so padding cannot enter and values below zero are as good as any (filling
-with -1 before taking a maximum, as is often done, is wrong for sites that go below -1). Means are taken in float32.
+Only the tokens of the span are read, so padding never counts and negative values need no special case (filling with
+-1 before taking a maximum, as is often done, is wrong for sites with values below -1). Means are taken in float32.
 """
 
 from __future__ import annotations

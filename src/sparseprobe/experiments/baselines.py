@@ -1,14 +1,14 @@
-"""What a sweep is to be compared with, as rows of one table: is it these labels, these neurons, this basis?
+"""Baselines of a sweep in one table: permuted labels, random neurons, and the rotation baseline of random bases.
 
     neurons           the sweep itself
     permuted_labels   the same procedure on labels permuted over groups, scored with the class shares of the real ones:
-                      what would noise give?
-    random_neurons    k neurons drawn at random: is the choice worth anything?
+                      what score does noise reach?
+    random_neurons    k neurons drawn at random: does the choice matter?
     gaussian_basis    the same procedure after a random Gaussian d x d map: is the neuron basis special?
     orthonormal       k random orthonormal directions, round(16 / sqrt(k)) trials
 
 The last two are the paper's (section 5). Each trial has its own draw, keyed by arm, layer and trial. Selectivity is the
-score of the neurons less that of an arm (Hewitt and Liang 2019). Cost of the Gaussian basis: n d^2 a layer and trial.
+score of the neurons minus that of an arm (Hewitt and Liang 2019). Gaussian basis: n d^2 operations per layer and trial.
 """
 
 from __future__ import annotations

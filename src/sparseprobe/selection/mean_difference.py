@@ -1,6 +1,7 @@
-"""Rank neurons by |mean(x | +) - mean(x | -)| in scaled units (paper, section 4): the cheapest ranking, and a good one.
+"""Mean difference: rank neurons by |mean(x | +) - mean(x | -)| in scaled units (paper, section 4).
 
-For all features at once it is elementwise in the class statistics, which are one matrix product.
+This is the cheapest ranking, and a good one. For all features at once it is elementwise in the class statistics, which
+are one matrix product.
 """
 
 from __future__ import annotations

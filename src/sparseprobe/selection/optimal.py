@@ -1,4 +1,4 @@
-"""The optimal k neurons: exact selection by optimal sparse probing (paper, section 4, OSP), over the whole layer.
+"""Optimal probing: exact selection of the k best neurons of the whole layer (paper, section 4, OSP).
 
 The hinge objective with ridge 1 / (2 gamma), gamma = 1 / sqrt(n), balanced classes; each k starts from the optimum of
 the k before. The paper looks at the 50 neurons of the largest mean difference only, and so does `preset="paper"`; by
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Optimal:
-    """The support of the least regularised loss, with its bound.
+    """The support with the lowest regularised loss, and a lower bound on that loss.
 
     >>> from sparseprobe.selection import Problem
     >>> choice = Optimal().path(Problem.of([[0.0, 1.0], [1.0, 0.9], [5.0, 1.1], [6.0, 1.0]], [0, 0, 1, 1]), [1])[0]

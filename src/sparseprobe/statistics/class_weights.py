@@ -1,4 +1,4 @@
-"""Class weights: what the examples of each class count, by default inversely to its frequency ("balanced").
+"""Balanced class weights: each example counts inversely to the frequency of its class, unless weights are given.
 
 Source: the paper, section 4; King and Zeng 2001.
 """
@@ -19,7 +19,7 @@ ClassWeight = Mapping[Any, float] | str | None
 def balanced_weights(y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Weights inverse to class frequency, n / (2 n_class), so that both classes weigh n / 2; y (n,) in {0, 1}.
 
-    Given `weights` (n,) of their own, examples count by them, and the result is the product.
+    If the examples have `weights` (n,) already, class frequencies are weighted by them, and the result is the product.
 
     >>> balanced_weights(np.array([1, 0, 0, 0]))
     array([2.        , 0.66666667, 0.66666667, 0.66666667])

@@ -1,4 +1,4 @@
-"""Is a word the second of a compound: "security" after "social", or after anything else?
+"""Compound words: is a word the last of a compound, such as "security" after "social", or not?
 
 For each compound of words w_1 ... w_n (n = 2 for the paper's 21) an example is the last token of a word in raw text,
 in a sequence of the 24 tokens that end there:
@@ -8,12 +8,12 @@ in a sequence of the 24 tokens that end there:
     negative, 2     w_1 ... w_(n-1) followed by another word ("social media")
 
 Both kinds of negatives are drawn in equal numbers, so that a probe can rely on neither word alone. Paper (arXiv
-2305.01610, appendix on feature datasets): 8,000 examples a feature, 20 % positive.
+2305.01610, appendix on feature datasets): 8,000 examples per feature, 20 % positive.
 
-Words are found whole (letters and digits, upper and lower case alike), white space between them. What would be
-neither a clear positive nor a clear negative is left out and counted: an inflected second word ("social securities":
-it shares all but the last letter), and the words with another sign between them ("social-security", "social,
-security"). An example is kept if its token holds nothing but that word. Cost: one regular expression over the text,
+Whole words are matched (letters and digits, ignoring case) with white space between them. What is neither a clear
+positive nor a clear negative is left out and counted: an inflected second word ("social securities", which shares all
+but the last letter), and words with punctuation between them ("social-security", "social, security"). An example is
+kept if its token holds nothing but that word. Cost: one regular expression over the text,
 one tokenisation.
 """
 

@@ -1,14 +1,14 @@
-"""Take neurons away and see what the model loses, and where: on the feature's text, on other text, on all text.
+"""Ablation: what the loss of the model is without some neurons, on a feature's text, on other text and on all text.
 
     change  =  mean over groups of  mean over tokens of  [ -log p'(x[t+1]) + log p(x[t+1]) ]      in nats per token
 
 p' is the model with the neurons set to `value` at every token (the paper, case study 2, sets them to 0). Intervals are
 Student's t over groups (documents) of the change, which is paired: the same tokens with and without it. Whether text of
-one label loses more than text of the other is Welch's t of the difference. Beside each set stand random sets of the
-same layers and similar mean activation, since taking anything away from a model costs something.
+one label loses more than text of the other is Welch's t of the difference. Each set is compared with random
+sets of the same layers and similar mean activation, since any ablation raises the loss a little.
 
 Cost for m sets and c controls: one pass over the text and m (1 + c) passes of the layers from the changed one on, with
-the head; memory of one batch and 16 (m + 1) bytes an example. Loss tells that neurons matter, not what they do.
+the head; memory of one batch and 16 (m + 1) bytes an example. The loss shows that neurons matter, not what they do.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""What a neuron writes to the output directly: which tokens its output weights promote and suppress.
+"""Direct logit effect: which tokens the output weights of a neuron promote and suppress.
 
     effect[j, v]  =  W_U[v] . gain * (W_out[j] - mean(W_out[j]))  /  s          logits of token v per unit of activation
 
-The final norm is folded in with its scale s frozen, at 1 unless given (LayerNorm; no mean is taken away for an RMSNorm;
-see `folded_norm`). So is a norm that the MLP's output goes through by itself, with its scale held at 1: such effects
-compare within a layer, not between layers. Factors on the MLP's output and on the logits are in, measured on the model.
-Paths through later layers are left out, and so are caps on logits. The paper reads this product for
-its end-of-sentence neurons (section 7, case study 4). Only differences between tokens mean something. Cost:
-2 d_model n_vocabulary operations a neuron; `logit_moments` holds `effect_bytes` of the (d_mlp, n_vocabulary) matrix.
+The final norm is folded in with its scale s frozen, at 1 unless given (LayerNorm; no mean is subtracted for an RMSNorm;
+see `folded_norm`). So is a norm of the MLP's own output, with its scale held at 1: such effects can be compared
+within a layer, not between layers. Factors on the MLP's output and on the logits are included, measured on the model.
+Paths through later layers are ignored, and so are caps on logits. The paper reads this product for
+its end-of-sentence neurons (section 7, case study 4). Only differences between tokens are meaningful. Cost:
+2 d_model n_vocabulary operations per neuron; `logit_moments` holds `effect_bytes` of the (d_mlp, n_vocabulary) matrix.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the weights of each neuron say before any text is read: norms, biases, and whether it writes what it reads.
+"""Weight statistics of each neuron, without any text: norms, biases, W_in norm x bias, and input-output cosines.
 
     ||W_in||,  b_in,  ||W_in|| b_in,  ||W_out||,  cos(W_in, W_out);  gated: ||W_gate||, b_gate, cos(W_gate, W_in)
 
