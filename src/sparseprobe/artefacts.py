@@ -1,4 +1,4 @@
-"""Files that are whole or absent: everything is written under a temporary name and renamed when it is complete."""
+"""Read and write files, each complete or absent: it is written under a temporary name and renamed at the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import yaml
 from sparseprobe.errors import DataError, StorageError
 
 CONTENT_HASH = "sparseprobe_content_hash"
-"""Where the metadata of a table says what its content is."""
+"""The key in a table's metadata under which the hash of its content is stored."""
 MOST_BRACKETS = 1000
 """Settings are lists of names and numbers: a file with more brackets is something else."""
 
@@ -44,7 +44,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
-    """The one sentence for a file that could not be written."""
+    """The error for a file that could not be written."""
     if error.errno == errno.ENOSPC:
         return StorageError(f"the disk is full: {path} could not be written; free some space and start again")
     return StorageError(
@@ -61,7 +61,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a Parquet table; if it says what its content is, it is compared.
+    """Read a Parquet table; if it carries a hash of its content, the hash is checked.
 
     Raises:
         DataError: no such file, not Parquet, or changed since it was written.
@@ -73,7 +73,7 @@ def read_table(path: Path) -> pd.DataFrame:
         said = (content.schema.metadata or {}).get(CONTENT_HASH.encode())
         whole = said is None or said.decode() == _content_hash(content)
         table: pd.DataFrame = content.to_pandas()
-    except Exception as error:  # what a reader of a damaged file may raise has no end
+    except Exception as error:  # a reader of a damaged file may raise almost anything
         raise DataError(f"{path} is not Parquet or is damaged: delete it and run the command that writes it") from error
     if not whole:
         raise DataError(f"{path} was changed after it was written: delete it and run the command that writes it")
@@ -94,7 +94,7 @@ def _content_hash(table: pa.Table) -> str:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What a JSON text says; ValueError where it is not JSON, or nested beyond any sense.
+    """The value of a JSON text; raises `ValueError` if it is not JSON or is nested too deeply.
 
     >>> parse_json('{"k": [1, 2]}')
     {'k': [1, 2]}
@@ -127,7 +127,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 class _WithoutAliases(yaml.SafeDumper):
-    """Writes what stands in two places twice, so that no file of ours needs an alias."""
+    """Writes a value that occurs twice in full each time, so that our files need no aliases."""
 
     def ignore_aliases(self, _: Any) -> bool:
         return True
@@ -141,7 +141,7 @@ def write_yaml(path: Path, value: dict[str, Any]) -> None:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """What a YAML text says; DataError, naming `where`, for what is not YAML and for what settings never are.
+    """The value of a YAML text; raises `DataError`, naming `where`, if it is not YAML or cannot be a file of settings.
 
     >>> parse_yaml("k: [1, 2]", "a setting")
     {'k': [1, 2]}

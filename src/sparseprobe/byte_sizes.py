@@ -1,4 +1,4 @@
-"""Sizes of memory and files: from text, and for people."""
+"""Sizes of memory and files: read from text, and written for people."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Compile a numerical kernel with Numba, keep the machine code between runs, and leave its compilation out of the time.
+"""Compile numerical kernels with Numba, cache the machine code between runs, and do not count compilation time.
 
 Numba stores machine code beside the source file or in the user's cache folder. Where neither can be written (a package
 installed read-only and a home that is read-only too) it refuses to compile at all; here the kernel is then compiled
-anew in each process. Division follows IEEE rules (`error_model="numpy"`), which lets loops with a division be
+in each process again. Division follows IEEE rules (`error_model="numpy"`), which lets loops with a division be
 vectorised: the one-column logistic kernel runs four times faster that way.
 
-The first use of exact selection compiles for up to a minute. That is told in one line of the log, and `clock` stands
-still meanwhile: time limits and the `seconds` of tables are read from it, so that a first call and a later one search
-equally long and prove the same.
+The first use of exact selection compiles for up to a minute. One line of the log says so, and `clock` stops
+meanwhile: time limits and the `seconds` of tables are read from it, so that a first call and a later one search for the
+same time and prove the same.
 """
 
 from __future__ import annotations

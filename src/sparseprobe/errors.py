@@ -4,9 +4,9 @@
     ├── InputError (also a ValueError)     a value that cannot be used: k, a layer, a column, labels of one class
     │   ├── UnknownNameError               a name that is not in a list: the message gives the list and the nearest name
     │   └── DataError                      a file or a table of texts and labels that cannot be read
-    ├── TokenizerMismatchError             a dataset was tokenised with another tokenizer than the model's
+    ├── TokenizerMismatchError             a dataset was tokenised with a tokenizer other than the model's
     ├── UnsupportedModelError              a model in which the neurons cannot be found
-    ├── ResourceError                      more memory or disk would be needed than there is
+    ├── ResourceError                      more memory or disk space is needed than is available
     └── StorageError (also an OSError)     a folder that cannot be written, or that holds something else
 
 Every message says what was given, what is accepted and what to do, in one sentence. The command line prints it and
@@ -50,11 +50,11 @@ class DataError(InputError):
 
 
 class DatasetWarning(UserWarning):
-    """Something in a dataset that makes its scores mean something else than they seem to."""
+    """Something in a dataset that could make its scores misleading."""
 
 
 class TokenizerMismatchError(SparseProbeError):
-    """A dataset was tokenised with another tokenizer than the model's."""
+    """A dataset was tokenised with a tokenizer other than the model's."""
 
 
 class UnsupportedModelError(SparseProbeError):
@@ -62,8 +62,8 @@ class UnsupportedModelError(SparseProbeError):
 
 
 class ResourceError(SparseProbeError):
-    """More memory or disk would be needed than there is."""
+    """More memory or disk space is needed than is available."""
 
 
 class StorageError(SparseProbeError, OSError):
-    """A folder that cannot be written, or that holds something else than expected."""
+    """A folder that cannot be written, or that holds something unexpected."""

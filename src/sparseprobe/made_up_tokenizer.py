@@ -1,7 +1,7 @@
-"""Tell a tokenizer that was read from files from one that transformers makes up where it finds none.
+"""Distinguish a tokenizer that was read from files from one that transformers makes up when it finds none.
 
 For a model folder without tokenizer files, transformers gives a tokenizer of the model's family that holds its special
-tokens and nothing else. It turns every text into nothing, and says nothing about it.
+tokens and nothing else. It turns every text into an empty sequence, without a warning.
 """
 
 from __future__ import annotations

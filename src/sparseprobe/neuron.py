@@ -1,10 +1,10 @@
-"""The name of one neuron, the same in every table: its layer and its column, both counted from 0.
+"""The name of a neuron, the same in every table: its layer and its column, both counted from 0.
 
     L3.N609      neuron 609 of layer 3              L3.E5.N609    neuron 609 of expert 5
     L3.D21       dimension 21 of the residual       L3.S0.N12     neuron 12 of shared expert 0
                  stream or the attention output     L8.F1234      latent 1234 of a sparse autoencoder
 
-A sign at the end means one side of a neuron that goes both ways: `L5.N701+` is what it does above 0.
+A sign at the end means one side of a neuron with values of both signs: `L5.N701+` is its part above 0.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Neuron:
     index: int
     kind: Kind = "N"
     expert: int | None = None
-    """The expert that it belongs to, in a mixture of experts."""
+    """In a mixture of experts, the expert to which it belongs."""
     shared: bool = False
-    """Whether that expert is a shared one, which all tokens pass."""
+    """Whether that expert is a shared one, which processes every token."""
     sign: Literal["", "+", "-"] = ""
     """The side that is meant, if it is not the whole neuron."""
     first: int = 0
-    """The layer's column at which its expert begins, once that is known: then `index` counts from the layer's first."""
+    """The layer's column at which its expert begins, if known; `index` then counts from the layer's first column."""
 
     def __post_init__(self) -> None:
         if self.layer < 0 or self.index < 0 or (self.expert or 0) < 0:

@@ -1,10 +1,10 @@
 """What `preset="paper"` means: the settings of "Finding Neurons in a Haystack" (arXiv 2305.01610), all in one place.
 
-Splits: one random split by example, 70 % for training, 30 % for test, seed 42; no validation part, and where a dataset
-has one, its examples train. Scaling: each neuron by 1 / (10 max(std, 0.001)), not centred, in both presets. Classes
-weigh the same, in both presets.
+Splits: one random split by example, 70 % for training, 30 % for test, seed 42; no validation split; if a dataset
+has one, its examples are used for training. Scaling: each neuron by 1 / (10 max(std, 0.001)), not centred, in both presets. Both
+classes have the same weight, in both presets.
 
-Selections: `adaptive` goes down through the k that were asked for (by default one fixed ladder of k is gone through);
+Selections: `adaptive` descends through the requested k (by default through one fixed ladder of k);
 `optimal` is given the 50 neurons of the largest mean difference (by default all); `mutual_information` is the estimate
 from 3 nearest neighbours (by default from 16 quantile bins). All others are the same in both presets.
 

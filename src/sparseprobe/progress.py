@@ -1,7 +1,7 @@
-"""How long work reports how far it is, without knowing who looks.
+"""Progress of long work, reported without knowing how it is shown.
 
-A stage of the library takes a `Progress` and opens a task on it; the command line hands in one that draws bars with
-rate and time left, Python users get `SILENT` unless they pass their own.
+A stage of the library takes a `Progress` and opens a task on it; the command line passes one that draws bars with
+rate and time left, and in Python the default is `SILENT`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run was: software, hardware, seeds and hashes, so that its numbers can be made again or told apart.
+"""Provenance of a run: software and hardware, so that its numbers can be reproduced or differences explained.
 
 An independent review of the paper found its exact splits, hardware, software versions and full settings missing. A
 run folder holds all of them: the settings in `spec.yaml`, the splits in `dataset/`, the rest in the record made here.
@@ -15,7 +15,7 @@ from typing import Any
 import joblib
 import psutil
 
-#: The packages on which a number can depend.
+#: The packages whose version can change a result.
 PACKAGES = (
     "sparseprobe",
     "numba",

@@ -1,8 +1,8 @@
-"""The threshold on one neuron that reads a feature best: exact, by one walk down the sorted activations.
+"""The best threshold (by F1) on each single neuron, found exactly in one pass over its sorted activations.
 
-For each neuron every cut between two different activations is tried; the one of the largest F1 is taken (the first of
-equals, from the positive side) and placed half-way between its neighbours. Neurons are read upwards or downwards as the
-caller says. Cost: a sort and a pass for each neuron.
+For each neuron every cut between two different activations is tried. The one with the largest F1 is taken (of equal
+ones, the first from the positive side) and placed half-way between its neighbours. The caller says for each neuron
+whether large or small activations mean yes. Cost: a sort and a pass for each neuron.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from sparseprobe.compiled import compiled
 def best_thresholds(
     X: NDArray[np.floating], positive: NDArray[np.bool_], upwards: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Threshold of the largest F1, and that F1, for each neuron; shapes (m,).
+    """The threshold with the largest F1, and that F1, for each neuron; shapes (m,).
 
-    X (n, m) activations; positive (n,) with a positive among them; upwards (m,): whether large activations mean yes.
+    X (n, m) activations; positive (n,) with at least one positive; upwards (m,): whether large activations mean yes.
 
     >>> best_thresholds(np.array([[0.0], [1.0], [3.0], [2.0]]), np.array([False, False, True, False]), np.array([True]))
     (array([2.5]), array([1.]))

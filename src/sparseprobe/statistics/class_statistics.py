@@ -69,7 +69,7 @@ class ClassStatistics:
 
 
 class ClassStatisticsAccumulator:
-    """Takes rows of activations in any order and portions; `result` is the same for all of them up to rounding."""
+    """Adds up rows of activations; `result` does not depend on their order or portions, up to rounding."""
 
     def __init__(self, labels: ArrayLike, width: int, *, rows: ArrayLike | None = None) -> None:
         self._features, self._labels = _checked(labels)
@@ -133,8 +133,8 @@ def class_statistics(X: Any, labels: ArrayLike, *, rows: ArrayLike | None = None
     """Class statistics of one layer for all features.
 
     X (n_examples, d) is an array or a layer of stored activations; labels (n_examples, n_features), an array or a table
-    with a column for each feature, are 1, 0, or -1 for examples that do not count. `rows` (a mask or row numbers)
-    keeps some examples, for instance those of the training split, so that nothing is learnt from others. Raises
+    with a column for each feature, are 1, 0, or -1 for unlabelled examples. `rows` (a mask or row numbers)
+    restricts the statistics to some examples, such as those of the training split. Raises
     `InputError` for other labels.
 
     >>> X = np.array([[0.0, 1.0], [2.0, 1.0], [4.0, 5.0], [9.0, 9.0]], np.float32)
@@ -177,7 +177,7 @@ def weighted_class_statistics(X: Matrix, labels: NDArray[np.int8], weights: NDAr
 def _dense_sums(
     X: Matrix, indicators: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """A pivot (d,) near the mean, which is taken away first, and the sums and sums of squares (2 n_features, d)."""
+    """A pivot (d,) near the mean, which is subtracted first, and the sums and sums of squares (2 n_features, d)."""
     pivot = X.mean(axis=0, dtype=np.float64)
     sums, squares = np.zeros((len(indicators), X.shape[1])), np.zeros((len(indicators), X.shape[1]))
     for first in range(0, X.shape[0], PRODUCT_ROWS):
@@ -191,7 +191,7 @@ def _dense_sums(
 def _stored_sums(
     X: Matrix, indicators: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The same of stored values; they lie around 0, which is the pivot."""
+    """The same for the stored values of a sparse matrix; they lie around 0, which is the pivot."""
     values = X.astype(np.float64)
     return np.zeros(X.shape[1]), indicators @ values, indicators @ values.multiply(values)
 

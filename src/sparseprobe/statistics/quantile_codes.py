@@ -3,8 +3,8 @@
 The edges come from at most 1,024 evenly spaced training examples, whatever their labels. With the codes, the histograms
 of both classes for all features and neurons are one pass over n d bytes for each positive label. A neuron that takes
 one value very often (GELU near 0, ReLU at 0) has fewer occupied bins; equal activations never fall into different bins,
-and a value that several edges stand at has a bin of its own, so that the few examples on which a neuron fires do not
-share that of the zeros.
+and a value at which several edges lie has a bin of its own, so that the few examples on which a neuron fires do not
+share the bin of the zeros.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Walking down the ranking with tied scores as one step gives the hits and false alarms at every threshold; the three
 areas are sums over these steps. ROC AUC and PR AUC by trapezoids, average precision by rectangles, as scikit-learn's
-`roc_auc_score`, `auc(recall, precision)` and `average_precision_score`. Cost: a sort of n and one pass a weighting.
+`roc_auc_score`, `auc(recall, precision)` and `average_precision_score`. Cost: a sort of n and one pass per weighting.
 """
 
 from __future__ import annotations
