@@ -1,8 +1,8 @@
 """What `preset="paper"` means: the settings of "Finding Neurons in a Haystack" (arXiv 2305.01610), all in one place.
 
-Splits: one random split by example, 70 % for training, 30 % for test, seed 42; no validation split; if a dataset
-has one, its examples are used for training. Scaling: each neuron by 1 / (10 max(std, 0.001)), not centred, in both presets. Both
-classes have the same weight, in both presets.
+Splits: one random split by example, 70 % for training, 30 % for test, seed 42; no validation split. If a dataset has
+one, its examples are used for training. Scaling: each neuron by 1 / (10 max(std, 0.001)), not centred, in both presets.
+Both classes have the same weight, in both presets.
 
 Selections: `adaptive` descends through the requested k (by default through one fixed ladder of k);
 `optimal` is given the 50 neurons of the largest mean difference (by default all); `mutual_information` is the estimate

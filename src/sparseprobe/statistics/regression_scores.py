@@ -34,7 +34,9 @@ def regression_scores(truth: NDArray[np.floating], predicted: NDArray[np.floatin
 def r2_interval(
     truth: NDArray[np.floating], predicted: NDArray[np.floating], bootstrap: GroupBootstrap
 ) -> tuple[float, float]:
-    """The 95 % interval of R2; NaN for fewer than two groups. Resamples in which all values are equal have no R2 and are left out.
+    """The 95 % interval of R2; NaN for fewer than two groups.
+
+    Resamples in which all values are equal have no R2 and are left out.
 
     >>> from sparseprobe.statistics.group_bootstrap import GroupBootstrap
     >>> drawn = GroupBootstrap.draw(np.arange(50), np.random.default_rng(0))
