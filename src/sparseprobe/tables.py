@@ -107,7 +107,7 @@ NEURONS = (
     Column(
         "log_loss_choosing",
         "float64",
-        "Log loss on training and validation examples, balanced classes; the smallest is chosen; NaN in the paper's split.",
+        "Log loss on training and validation examples, classes balanced; lowest is best. NaN in the paper's split.",
     ),
     Column("f1_choosing", "float64", "F1 on training and validation examples."),
     *_SCORES,
