@@ -104,7 +104,7 @@ def plan_baselines(
                     rows += [row | {"arm": arm, "trial": trial} | names for row in found]
             yield rows
 
-    return LayerPlan("baselines", BASELINES, pieces, per_layer=len(arms), threads=None)
+    return LayerPlan("baselines", BASELINES, pieces, per_layer=len(arms))
 
 
 def selectivity(table: pd.DataFrame, against: str = "permuted_labels") -> pd.DataFrame:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from sparseprobe import paper
 from sparseprobe.activations import Activations
@@ -34,6 +33,7 @@ from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named, selection_names
 from sparseprobe.statistics.metrics import scores
 from sparseprobe.tables import PLANTED, SWEEP, make_table
+from sparseprobe.threads import single_threaded_algebra
 
 Selections = Sequence["str | Selection"]
 PAPER_SELECTIONS = (
@@ -146,7 +146,7 @@ def compare_on_planted(
     sizes = [[one.informative] if k is None else checked_ks(k, {0: one.d})[0] for one in settings]
     rows: list[dict[str, Any]] = []
     total = len(settings) * trials
-    with threadpool_limits(limits=1), progress.task("planted", total=total, unit="problems") as step:
+    with single_threaded_algebra(), progress.task("planted", total=total, unit="problems") as step:
         for setting, ks in zip(settings, sizes, strict=True):
             for trial in range(trials):
                 rows += _planted_rows(setting, trial, selections, ks, seed)

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
@@ -26,6 +25,7 @@ from sparseprobe.progress import Progress
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.statistics.control_labels import class_share_weights
 from sparseprobe.tables import Column, make_table, name_neurons
+from sparseprobe.threads import single_threaded_algebra
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +108,11 @@ class LayerPlan:
     per_layer: int | None = None
     optional: tuple[Column, ...] = ()
     """Columns that stand behind the others where the rows have them."""
-    threads: int | None = 1
-    """For linear algebra: on small systems more threads than one only wait for each other. None: as many as usual."""
 
     def table(self, layers: Iterable[ProbedLayer], step: Callable[[float], None] = lambda _: None) -> pd.DataFrame:
         """The rows of these layers; `step` is told after each piece."""
         tables = []
-        with threadpool_limits(limits=self.threads):
+        with single_threaded_algebra():
             for layer in layers:
                 shared = {"collection": layer.examples.collection, "seed": layer.examples.seed, **layer.where}
                 for piece in self.pieces(layer):

@@ -92,7 +92,7 @@ def plan_neurons(
             count = len(columns["index"])
             yield columns | {"seconds": np.full(count, (shared + clock() - started) / count)}
 
-    return LayerPlan("neurons", NEURONS, pieces, threads=None)
+    return LayerPlan("neurons", NEURONS, pieces)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from sparseprobe.probes.sparse_probe import checked_k
 from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.registry import selection_named
 from sparseprobe.statistics.class_weights import ClassWeight
+from sparseprobe.threads import single_threaded_algebra
 
 
 class NeuronSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
@@ -43,6 +44,7 @@ class NeuronSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
         self.class_weight = class_weight
         self.seed = seed
 
+    @single_threaded_algebra()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NeuronSelector:
         """Choose; X (n, d) dense or CSR, y (n,) labels, sample_weight (n,)."""
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])

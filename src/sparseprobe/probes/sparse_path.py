@@ -26,6 +26,7 @@ from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named
 from sparseprobe.statistics.class_weights import ClassWeight
 from sparseprobe.statistics.metrics import METRICS, scores
+from sparseprobe.threads import single_threaded_algebra
 
 RULES = ("best", "one_standard_error")
 _SMALLER_IS_BETTER = ("log_loss",)
@@ -77,6 +78,7 @@ class SparsePath(SparseClassifier):
         self.rule = rule
         self.seed = seed
 
+    @single_threaded_algebra()
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> SparsePath:
         """Fit all k; X (n, d) dense or CSR, y (n,), sample_weight (n,), groups (n,) that folds must not split.
 

@@ -27,6 +27,7 @@ from sparseprobe.selection.contract import Selection, choose
 from sparseprobe.selection.problem import Problem
 from sparseprobe.selection.registry import selection_named
 from sparseprobe.statistics.class_weights import ClassWeight
+from sparseprobe.threads import single_threaded_algebra
 
 
 class SparseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -45,6 +46,7 @@ class SparseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings: dict[str, Any] = {"class_weight": self.class_weight, "seed": self.seed}
         return class_problems(X, y, self.classes_, sample_weight=sample_weight, **settings)
 
+    @single_threaded_algebra()
     def _decide(self, X: Any, probes: list[SupportProbe]) -> NDArray[np.float64]:
         """(n,) for two classes, (n, n_classes) for more."""
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
@@ -138,6 +140,7 @@ class SparseProbe(SparseClassifier):
         self.preset = preset
         self.seed = seed
 
+    @single_threaded_algebra()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseProbe:
         """Choose neurons and fit; X (n, d) dense or CSR, y (n,) labels, sample_weight (n,)."""
         X, y, sample_weight = self._checked(X, y, sample_weight)

@@ -22,6 +22,7 @@ from sparseprobe.matrix import dense_columns
 from sparseprobe.probes.sparse_probe import checked_k
 from sparseprobe.selection.regression_selection import regression_supports
 from sparseprobe.selection.scaling import scale_of
+from sparseprobe.threads import single_threaded_algebra
 
 
 class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -41,6 +42,7 @@ class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.selection = selection
         self.alpha = alpha
 
+    @single_threaded_algebra()
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseRegressor:
         """Choose neurons and fit; X (n, d) dense or CSR, y (n,), sample_weight (n,)."""
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True)

@@ -27,6 +27,7 @@ from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.logistic import centred_gram, checked_strength
 from sparseprobe.solvers.penalised_loss import PenalisedLoss, Point
 from sparseprobe.solvers.two_class_data import TwoClassData
+from sparseprobe.threads import single_threaded_algebra
 
 _TRUSTED = (0.6, 1.6)  # true over predicted decrease within which an old Gram is kept
 _SLOW = 0.2  # an old Gram is replaced where a step leaves more than this share of the gap
@@ -34,6 +35,7 @@ _RESTING = 0.01  # how far coordinate descent goes in one model: the next model 
 _MAX_SWEEPS = 1000
 
 
+@single_threaded_algebra()
 def elastic_net(
     X: object,
     y: object,

@@ -21,12 +21,14 @@ from sparseprobe.errors import InputError
 from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.penalised_loss import PenalisedLoss
 from sparseprobe.solvers.two_class_data import TwoClassData
+from sparseprobe.threads import single_threaded_algebra
 
 _MOST_COLUMNS_FACTORED = 1024
 _MOST_TURNS = 200
 _EXACT = 1e-12  # a gap below which coefficients are exact to seven digits as they are
 
 
+@single_threaded_algebra()
 def logistic(
     X: object,
     y: object,

@@ -12,15 +12,14 @@ Slow twin in the tests: scikit-learn, one neuron after the other.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe.compiled import compiled
 from sparseprobe.solvers.exponential import exponential
+from sparseprobe.threads import in_parallel
 
 _MAX_STEPS = 60
 _OVERSHOT = 0.5  # share of the first slope that a step may leave on the far side
@@ -74,8 +73,7 @@ def one_column_logistic(
         _fit_columns(part, targets, np.ascontiguousarray(scale[:, block]), (C, tolerance), found)
         result[:, :, block] = found
 
-    with ThreadPoolExecutor(threads or joblib.cpu_count()) as pool:
-        list(pool.map(work, range(0, scale.shape[1], _COLUMNS_AT_ONCE)))
+    in_parallel(work, range(0, scale.shape[1], _COLUMNS_AT_ONCE), threads=threads)
     coef, intercept, excess, iterations = result
     return OneColumnFits(coef, intercept, excess, iterations.astype(np.int64), excess <= tolerance)
 

@@ -29,6 +29,7 @@ from sparseprobe.solvers.optimal.column_store import ColumnStore
 from sparseprobe.solvers.optimal.losses import HINGE, Loss
 from sparseprobe.solvers.optimal.problem import SCALE_X, SupportProblem, pose
 from sparseprobe.statistics.class_weights import ClassWeight
+from sparseprobe.threads import single_threaded_algebra
 
 if TYPE_CHECKING:
     from sparseprobe.matrix import Matrix
@@ -66,6 +67,7 @@ class OptimalSupport:
     search was needed."""
 
 
+@single_threaded_algebra()
 def optimal_support(
     X: ArrayLike | Matrix,
     y: ArrayLike,
@@ -108,6 +110,7 @@ def optimal_support(
     return _solve(problem, ColumnStore(problem), k, (), time_limit, tolerance)
 
 
+@single_threaded_algebra()
 def optimal_path(
     X: ArrayLike | Matrix,
     y: ArrayLike,
