@@ -41,6 +41,16 @@ TABLES = (
     ),
     ("tables/union.parquet", "One row for each feature: a union, or superposition.", tables.UNION),
     ("tables/relation.parquet", "One row for each feature: its best neuron against the label.", tables.RELATION),
+    (
+        "tables/mean_and_maximum.parquet",
+        "The best neuron of each feature on each test example that carries a label.",
+        tables.MEAN_AND_MAXIMUM,
+    ),
+    (
+        "tables/same_token.parquet",
+        "The best neuron of each feature on the same token inside and outside of the feature's text.",
+        tables.SAME_TOKEN,
+    ),
     ("tables/dense.parquet", "One row for each feature and layer: a probe on all neurons.", tables.DENSE),
     ("tables/pruning.parquet", "One row for each step of taking the best neuron away.", tables.PRUNING),
     (

@@ -248,13 +248,38 @@ ABLATION = (
     Column("control_difference_low", "float64", "Lower end of its 95 % interval."),
     Column("control_difference_high", "float64", "Upper end of that interval."),
 )
-CARDS = (
+_BEST = (
     Column("model", "str", "The model that was run."),
     Column("collection", "str", "The dataset whose test text was read."),
-    Column("feature", "str", "The feature whose best neuron it is."),
+    Column("feature", "str", "The feature whose best neuron it is, chosen without test examples."),
     Column("neuron", "str", "The neuron's name."),
     Column("sign", "str", "The side that the probe uses: + or -."),
+)
+CARDS = (
+    *_BEST,
     Column("card", "str", "JSON: histogram by class, texts of both ends with activations, promoted tokens."),
+)
+_QUANTILES = (
+    Column("q05", "float64", "Quantile of 5 % of the activations."),
+    Column("q25", "float64", "Lower quartile."),
+    Column("q50", "float64", "Median."),
+    Column("q75", "float64", "Upper quartile."),
+    Column("q95", "float64", "Quantile of 95 %."),
+)
+MEAN_AND_MAXIMUM = (
+    *_BEST,
+    Column("group", "str", "The document of the test example."),
+    Column("label", "int64", "Whether the example has the feature, 1 or 0."),
+    Column("mean", "float64", "Mean activation over the example's tokens, special ones left out."),
+    Column("max", "float64", "Largest activation among them."),
+)
+SAME_TOKEN = (
+    *_BEST,
+    Column("token", "int64", "A token that occurs on both sides."),
+    Column("text", "str", "Its text, or its id where the tokenizer is not known."),
+    Column("inside", "bool", "Whether these occurrences lie in positive examples of the feature, or in negative ones."),
+    Column("count", "int64", "Occurrences on this side."),
+    *_QUANTILES,
 )
 SPECIFICITY = (
     Column("neurons", "object", "The neurons changed together (list of names)."),

@@ -54,7 +54,7 @@ def test_the_report_stands_in_the_run_folder(finished):
 
 
 def test_cards_of_another_site_are_refused_first(dataset, model_folder, tmp_path):
-    with pytest.raises(InputError, match="cards show neurons of the site mlp, and the site asked for is residual"):
+    with pytest.raises(InputError, match="'cards' is about neurons of the site mlp"):
         sp.run(
             model=str(model_folder),
             dataset=str(dataset),

@@ -16,15 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sparseprobe.errors import InputError
-from sparseprobe.experiments.summary import best_neurons
 from sparseprobe.models import LanguageModel
 from sparseprobe.neuron import Neuron
 from sparseprobe.neurons.on_text.contexts import Context, contexts
-from sparseprobe.neurons.on_text.mean_activation_by_token import TokenActivations, read_tokens
-from sparseprobe.neurons.on_text.text_stream import split_text
+from sparseprobe.neurons.on_text.mean_activation_by_token import TokenActivations
 from sparseprobe.neurons.weights.direct_logit_effect import promoted_tokens, reads_residual_stream
-from sparseprobe.runs.experiment import Experiment, Part, Question, Sources, Work
+from sparseprobe.runs.best_on_text import read_best
+from sparseprobe.runs.experiment import Experiment, Part, Question, Sources, Work, model_of
 from sparseprobe.tables import CARDS, make_table
 
 BINS, TEXTS = 30, 5
@@ -34,11 +32,7 @@ _ONE_PLACE = 25
 
 
 def _check(question: Question) -> Work:
-    if question.model is None:
-        raise InputError("cards run the model itself: ask for them in a run")
-    if question.site != "mlp":
-        raise InputError(f"cards show neurons of the site mlp, and the site asked for is {question.site}")
-    return partial(_parts, question, question.model)
+    return partial(_parts, question, model_of(question, "cards"))
 
 
 def _parts(question: Question, model: LanguageModel, sources: Sources) -> Iterator[Part]:
@@ -46,12 +40,10 @@ def _parts(question: Question, model: LanguageModel, sources: Sources) -> Iterat
 
 
 def _cards(question: Question, model: LanguageModel, sources: Sources) -> pd.DataFrame:
-    table = sources.tables["neurons"]
-    best = best_neurons(table, choose_by="f1" if table["log_loss_choosing"].isna().all() else "log_loss_choosing")
-    names = list(dict.fromkeys(best["neuron"]))
-    read = read_tokens(model, split_text(question.data, ("test",), "the cards"), names)
+    best, read = read_best(question, sources)
+    names = [str(neuron) for neuron in read.neurons]
     rows = []
-    for row in best.to_dict("records"):
+    for row in best:
         sign: Literal["+", "-"] = "+" if row["sign"] == "+" else "-"
         column, neuron = names.index(row["neuron"]), Neuron.parse(row["neuron"])
         card = {

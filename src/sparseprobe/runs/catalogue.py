@@ -32,9 +32,11 @@ from sparseprobe.runs.ablation import ABLATION_OF_NEURONS
 from sparseprobe.runs.cards import CARDS_OF_NEURONS
 from sparseprobe.runs.compound_parts import PARTS_OF_COMPOUNDS
 from sparseprobe.runs.experiment import Experiment, Part, Question, Sources, Work, run_parts
+from sparseprobe.runs.mean_and_maximum import MEAN_AND_MAXIMUM_OF_TEXTS
 from sparseprobe.runs.neuron_weights import LOGITS_OF_NEURONS, WEIGHTS_OF_NEURONS
 from sparseprobe.runs.on_text import NEURONS_ON_TEXT
 from sparseprobe.runs.readings import READINGS
+from sparseprobe.runs.same_token import SAME_TOKEN_IN_AND_OUT
 from sparseprobe.tables import (
     BASELINES,
     DENSE,
@@ -124,6 +126,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         WEIGHTS_OF_NEURONS,
         LOGITS_OF_NEURONS,
         *READINGS,
+        MEAN_AND_MAXIMUM_OF_TEXTS,
+        SAME_TOKEN_IN_AND_OUT,
     )
 }
 
