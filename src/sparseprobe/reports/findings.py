@@ -6,9 +6,11 @@ its row, and a test can look each of them up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from string import Formatter
 
+import numpy as np
 import pandas as pd
 
 Tables = Mapping[str, pd.DataFrame]
@@ -59,6 +61,32 @@ def chosen_rows(table: pd.DataFrame, by: list[str], score: str = "f1") -> pd.Dat
     choose_by = next((name for name in candidates if name in table and table[name].notna().any()), score)
     ordered = numbered.sort_values(choose_by, ascending=choose_by == "log_loss_choosing", kind="stable")
     return ordered.drop_duplicates(by).sort_index()
+
+
+def told(tables: Tables, name: str, at: int, template: str) -> list[str | Cell]:
+    """A template with the row `at` of the table `name` in it: `{f1}` is a cell, `{f1:.2f}` says how it is written.
+
+    Text of the row stands as it is, a list with commas between.
+
+    >>> tables = {"sweep": pd.DataFrame({"feature": ["fr"], "k": [2], "f1": [0.5]})}
+    >>> told(tables, "sweep", 0, "{feature}: {f1}")
+    ['fr', ': ', Cell(table='sweep', row=0, column='f1', text='0.500')]
+    """
+    row = tables[name].iloc[at]
+    parts: list[str | Cell] = []
+    for literal, column, form, _ in Formatter().parse(template):
+        parts += [literal] if literal else []
+        if column is None:
+            continue
+        value = row[column]
+        if isinstance(value, str):
+            parts.append(value)
+        elif isinstance(value, Iterable):
+            parts.append(", ".join(map(str, value)))
+        else:
+            plain = "d" if isinstance(value, int | np.integer) else ".3f"
+            parts.append(Cell(name, at, column, format(value, form or plain)))
+    return parts
 
 
 def _cell(table: str, row: int, column: str, value: float, form: str = "{:.3f}") -> Cell:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sparseprobe.studies.compound_words import COMPOUND_WORDS
 from sparseprobe.studies.context_neurons import CONTEXT_NEURONS
+from sparseprobe.studies.reading_probes import READING_PROBES
 from sparseprobe.studies.study import Study
 
-STUDIES: Mapping[str, Study] = {study.name: study for study in (CONTEXT_NEURONS,)}
+STUDIES: Mapping[str, Study] = {study.name: study for study in (COMPOUND_WORDS, CONTEXT_NEURONS, READING_PROBES)}
 """Every study by its name."""
