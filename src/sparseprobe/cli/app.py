@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from sparseprobe.artefacts import storage_error
-from sparseprobe.cli import datasets, demo, models, neurons, probing, report, run, study, transfer
+from sparseprobe.cli import datasets, demo, export, models, neurons, probing, report, run, study, transfer
 from sparseprobe.cli.show import Show
 from sparseprobe.errors import SparseProbeError
 from sparseprobe.printable import printable
@@ -32,6 +32,7 @@ for part in (
     datasets.app,
     probing.app,
     neurons.app,
+    export.app,
     transfer.app,
 ):
     app.add_typer(part)

@@ -43,7 +43,7 @@ def ablate_command(
     asked = neurons or (None if table is None else read_table(table))
     if asked is None or (neurons and table is not None):
         raise InputError("name neurons (L3.N609 ...) or give a table of them (--table FILE.parquet), not both")
-    loaded, data = _load(given)
+    loaded, data = model_and_data(given)
     effects = sp.ablate(
         loaded,
         data,
@@ -78,7 +78,7 @@ def neuron_command(
     """All about one neuron: distribution, examples, n-grams, logits, weights, ablation."""
     Neuron.parse(neuron)  # a mistake in the name is answered before the model is loaded
     show: Show = context.obj
-    loaded, data = _load(given)
+    loaded, data = model_and_data(given)
     card = sp.describe_neuron(
         loaded,
         data,
@@ -95,7 +95,8 @@ def neuron_command(
         card.show(show.out)
 
 
-def _load(given: dict[str, Any]) -> tuple[sp.LanguageModel, sp.ProbingDataset]:
+def model_and_data(given: dict[str, Any]) -> tuple[sp.LanguageModel, sp.ProbingDataset]:
+    """The model that was asked for, and the dataset in its tokens."""
     building = sp.RunSpec(**{name: given[name] for name in BUILDING if name in given}).dataset_options()
     model = sp.load_model(given["model"], device=given.get("device"))
     return model, sp.load_dataset(given["dataset"], tokenizer=model.tokenizer, **building)
