@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # BLAS and OpenMP threads of one test process: the tests themselves run in parallel.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: demo demo-real paper paper-real test test-real lint format bench bench-exact bench-statistics docs clean
+.PHONY: demo demo-real paper paper-real test test-real lint format bench bench-exact bench-statistics faults docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/sparseprobe demo --out runs/demo
@@ -46,6 +46,9 @@ bench-statistics: $(VENV)/.installed-dev
 
 bench-exact: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.exact
+
+faults: $(VENV)/.installed-dev
+	$(ONE_THREAD) $(BIN)/python -m tools.faults
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/zensical build --strict --clean

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from sparseprobe.compiled import compiled
+from sparseprobe.errors import InputError
 
 Matrix: TypeAlias = Any
 """Activations (n, d): a dense array of float32 or float64, or a SciPy CSR array."""
@@ -21,6 +22,29 @@ Matrix: TypeAlias = Any
 def is_sparse(X: Matrix) -> bool:
     """Whether activations are stored sparse."""
     return bool(sparse.issparse(X))
+
+
+LARGEST = 1e15
+"""Activations up to this size have squares and sums that float32 can hold."""
+
+
+def require_usable(X: Matrix, what: str = "X") -> None:
+    """Raise `InputError` for NaN, infinity and numbers whose squares overflow.
+
+    >>> require_usable(np.array([[1e19]]))
+    Traceback (most recent call last):
+    sparseprobe.errors.InputError: X holds values up to 1e+19, whose squares overflow: scale them to at most 1e+15
+    """
+    values = X.data if is_sparse(X) else X
+    largest = float(max(values.max(initial=0.0), -values.min(initial=0.0)))
+    if largest <= LARGEST:
+        return
+    bad = int(values.size - np.isfinite(values).sum())
+    if bad:
+        raise InputError(f"{what} holds {bad} values that are not finite: replace or drop them first")
+    raise InputError(
+        f"{what} holds values up to {largest:.3g}, whose squares overflow: scale them to at most {LARGEST:g}"
+    )
 
 
 def dense_columns(X: Matrix, columns: NDArray[np.int64]) -> NDArray[np.floating]:

@@ -78,7 +78,7 @@ def test_from_arrays():
     assert (acts.width(2), acts.width(4)) == (8, 3)
     assert np.shares_memory(acts.layer(4)[:], arrays[4])
     np.testing.assert_array_equal(acts.columns(2, [7, 0]), arrays[2][:, [7, 0]])
-    np.testing.assert_array_equal(np.concatenate(list(acts.iterate(2, 2))), arrays[2])
+    np.testing.assert_array_equal(np.concatenate(list(acts.layer(2).blocks(2))), arrays[2])
     assert Activations.from_arrays({0: [[1, 2]]}, model_name="lists").layer(0).dtype == np.float32
 
 

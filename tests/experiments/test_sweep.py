@@ -198,7 +198,7 @@ def test_activations_that_overflowed_are_refused(planted):
     acts, data = planted
     X = acts.layer(0)[:].copy()
     X[3, 4] = np.inf
-    with pytest.raises(InputError, match="layer 0 holds 1 values that are not finite"):
+    with pytest.raises(InputError, match="layer 0 holds values that are not finite"):
         sweep(Activations.from_arrays({0: X}, model_name="m"), data, k=[1])
 
 

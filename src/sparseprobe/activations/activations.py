@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from sparseprobe.activations.layer_activations import LayerActivations
+from sparseprobe.activations.layer_activations import ROWS, LayerActivations
 from sparseprobe.activations.precision import READ
 from sparseprobe.activations.store import open_layers, read_manifest, require_complete
 from sparseprobe.choices import PRECISIONS
@@ -74,16 +74,21 @@ class Activations:
 
         Arrays of any library that NumPy reads, and tensors of torch, wherever they are and whatever made them.
 
-        Raises `InputError` unless all have the same number of rows and two dimensions.
+        Raises `InputError` unless all have the same number of rows and two dimensions, and all values are finite.
         """
         if not arrays:
             raise InputError("no activations given: pass for example {3: X} with X of shape (n_examples, width)")
         layers = {}
         for layer, values in sorted(arrays.items()):
             array = _array(values)
-            array = array if array.dtype in set(READ.values()) else array.astype(np.float32)
+            with np.errstate(over="ignore"):  # what does not fit is told below
+                array = array if array.dtype in set(READ.values()) else array.astype(np.float32)
             if array.ndim != 2:
                 raise InputError(f"layer {layer} has shape {array.shape}: activations are (n_examples, width)")
+            if not all(np.isfinite(array[start : start + ROWS]).all() for start in range(0, len(array), ROWS)):
+                raise InputError(
+                    f"layer {layer} holds values that are not finite, or beyond float32: replace or drop them first"
+                )
             name = next(name for name in PRECISIONS if name == array.dtype.name)
             layers[int(layer)] = LayerActivations(array, name)
         counts = {layer: len(values) for layer, values in layers.items()}
@@ -147,10 +152,6 @@ class Activations:
             raise InputError(f"layer {layer} has neurons 0 to {width - 1}, asked for {chosen.min()} to {chosen.max()}")
         blocks = [block[:, chosen] for block in self.layer(layer).blocks()]
         return np.concatenate(blocks)
-
-    def iterate(self, layer: int, rows_per_block: int | None = None) -> Iterator[NDArray[Any]]:
-        """All rows of a layer in order, `rows_per_block` at a time (by default a chunk)."""
-        return self.layer(layer).blocks(rows_per_block)
 
     def __repr__(self) -> str:
         return (

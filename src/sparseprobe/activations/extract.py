@@ -7,9 +7,11 @@ memory of one block of rows and one batch (`budget`); disk n_examples * sum of w
 
 from __future__ import annotations
 
+import math
 import platform
+import warnings
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,13 @@ from sparseprobe.activations.budget import BATCH_TOKENS, fit_to_memory, require_
 from sparseprobe.activations.layer_activations import LayerActivations
 from sparseprobe.activations.layer_choice import LayerChoice, choose_layers
 from sparseprobe.activations.precision import STORED, require_finite
-from sparseprobe.activations.reading_plan import ReadingPlan
+from sparseprobe.activations.reading_plan import Reading, ReadingPlan
 from sparseprobe.activations.site_reader import EXPERT_SITES, read_site
 from sparseprobe.activations.store import ActivationStore
 from sparseprobe.choices import AGGREGATIONS, PRECISIONS, SITES, Aggregation, Precision, Site
 from sparseprobe.datasets.loading import as_dataset
 from sparseprobe.datasets.probing_dataset import ProbingDataset
-from sparseprobe.errors import InputError, UnknownNameError
+from sparseprobe.errors import InputError, ResourceError, UnknownNameError
 from sparseprobe.models import LanguageModel, as_model
 from sparseprobe.models.forward_pass import Side
 from sparseprobe.progress import SILENT, Progress, Step
@@ -177,29 +179,63 @@ def read_blocks(
 ) -> Iterator[tuple[int, dict[int, NDArray[Any]]]]:
     """One block of rows after the other, from block `begin`: its number, and its stored values for each layer."""
     chosen, dtype = settings["layers"], settings["dtype"]
+    reader = _BatchReader(model, settings)
     for block in range(begin, plan.n_blocks):
         rows = plan.block_rows(block)
         values = {
             layer: np.empty((rows.stop - rows.start, width), STORED[dtype])
             for layer, width in zip(chosen, settings["widths"], strict=True)
         }
-        for reading in plan.readings(block):
-            taken = read_site(
-                model,
-                reading.batch,
-                reading.spans,
-                layers=chosen,
-                site=settings["site"],
-                how=settings["aggregate"],
-                precision=dtype,
-            )
-            for layer, array in taken.items():
-                values[layer][reading.rows] = array
-            if step is not None:
-                step(reading.n_tokens)
+        for whole in plan.readings(block):
+            for reading, taken in reader.read(whole):
+                for layer, array in taken.items():
+                    values[layer][reading.rows] = array
+                if step is not None:
+                    step(reading.n_tokens)
         for layer, array in values.items():
             require_finite(array, dtype, f"layer {layer} ({settings['site']})")
         yield block, values
+
+
+@dataclass
+class _BatchReader:
+    """Reads batches, and smaller ones from the first for which memory did not suffice."""
+
+    model: LanguageModel
+    settings: dict[str, Any]
+    most: float = math.inf
+    """Padded tokens that there is memory for, as far as is known."""
+
+    def read(self, reading: Reading) -> Iterator[tuple[Reading, dict[int, NDArray[Any]]]]:
+        """The activations of a batch, in one piece or several; `ResourceError` where one sequence is too much."""
+        size = reading.batch.tokens.numel()
+        taken = self._taken(reading) if size <= self.most or len(reading.batch.tokens) == 1 else None
+        if taken is not None:
+            yield reading, taken
+            return
+        for half in reading.halves():
+            yield from self.read(half)
+
+    def _taken(self, reading: Reading) -> dict[int, NDArray[Any]] | None:
+        """None where memory ran out, and a smaller batch may do."""
+        try:
+            return read_site(
+                self.model,
+                reading.batch,
+                reading.spans,
+                layers=self.settings["layers"],
+                site=self.settings["site"],
+                how=self.settings["aggregate"],
+                precision=self.settings["dtype"],
+            )
+        except ResourceError as error:
+            if len(reading.batch.tokens) == 1:
+                raise
+            first, sentence = math.isinf(self.most), str(error).partition(":")[0]
+        self.most = reading.batch.tokens.numel() // 2
+        if first:
+            warnings.warn(f"{sentence}; going on with batches of half the size", stacklevel=2)
+        return None
 
 
 def _into_memory(model: LanguageModel, plan: ReadingPlan, settings: dict[str, Any], progress: Progress) -> Activations:

@@ -32,6 +32,18 @@ class Reading:
     n_tokens: int
     """Real tokens in the batch."""
 
+    def halves(self) -> tuple[Reading, Reading]:
+        """The first and the second half of the sequences, for a device that all of them are too many for."""
+        half = len(self.batch.tokens) // 2
+        return self._part(0, half), self._part(half, len(self.batch.tokens))
+
+    def _part(self, begin: int, end: int) -> Reading:
+        whole, spans = self.batch, self.spans
+        batch = Batch(whole.tokens[begin:end], whole.mask[begin:end], whole.first[begin:end])
+        here = (spans.row >= begin) & (spans.row < end)
+        own = Spans(spans.row[here] - begin, spans.start[here], spans.stop[here])
+        return Reading(batch, own, self.rows[here], int(batch.mask.sum()))
+
 
 @dataclass(frozen=True, eq=False)
 class ReadingPlan:

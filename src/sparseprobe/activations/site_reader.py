@@ -40,7 +40,7 @@ def read_site(
 ) -> dict[int, NDArray[Any]]:
     """Activations of the examples in a batch: for each layer (n_examples, width), in the dtype of storage.
 
-    Raises `ResourceError` if the device runs out of memory.
+    Raises `ResourceError` if memory runs out.
     """
     taken: dict[int, Tensor] = {}
     n_sequences, width = batch.tokens.shape
@@ -77,10 +77,12 @@ def read_site(
                 continue
             handles.append(hook_place(model, index, site, taker(layer, place_of(layer, site)[2])))
         model.run(batch)
-    except torch.OutOfMemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
         raise ResourceError(
-            f"the device ran out of memory on a batch of {n_sequences} x {width} tokens: lower batch_tokens, or set "
-            "memory (--memory on the command line) lower"
+            f"memory ran out on a batch of {n_sequences} x {width} tokens: set memory (--memory on the command line) "
+            "lower, or take a smaller model, shorter texts or another device"
         ) from error
     finally:
         for handle in handles:
@@ -121,6 +123,11 @@ def hook_place(
     if side == "input":
         return module.register_forward_pre_hook(lambda _, arguments: take(arguments))
     return module.register_forward_hook(lambda _, __, output: take(output))
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether this says that there is no memory left; on a CPU torch says so in a plain `RuntimeError`."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 def _to_numpy(rows: Tensor, precision: Precision) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from sparseprobe.activations import Activations
 from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.matrix import require_usable
 from sparseprobe.neuron import ExpertColumns
 from sparseprobe.progress import Progress
 from sparseprobe.selection.problem import Problem, TrainingLayer
@@ -43,13 +44,9 @@ class ProbedLayer:
 
     @classmethod
     def read(cls, acts: Activations, layer: int, examples: LabelledExamples) -> ProbedLayer:
-        """Read a layer; raises `InputError` for values that are not finite."""
+        """Read a layer; raises `InputError` for values that are not finite or too large."""
         X = np.ascontiguousarray(acts.layer(layer)[:], dtype=np.float32)
-        bad = int(X.size - np.isfinite(X).sum())
-        if bad:
-            raise InputError(
-                f"layer {layer} holds {bad} values that are not finite: extract it with dtype bfloat16 or float32"
-            )
+        require_usable(X, f"layer {layer}")
         where = {"model": acts.model_name, "site": acts.site, "aggregation": acts.aggregate}
         return cls(layer, X, examples, where, acts.experts.get(layer))
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
-from sparseprobe.matrix import Matrix, is_sparse
+from sparseprobe.matrix import Matrix, is_sparse, require_usable
 from sparseprobe.selection.problem import Problem, TrainingLayer
 from sparseprobe.statistics.class_weights import ClassWeight
 
@@ -29,7 +29,7 @@ def class_problems(
     """Problems for X (n, d), labels y (n,) out of `classes`; of two classes the second is the positive one.
 
     `class_weight`: "balanced" (both sides of each problem weigh the same), None, or a weight for each class, 1 for one
-    left out. Raises `InputError` for a single class or a class weight that is none of these.
+    left out. Raises `InputError` for a single class, values that overflow, or a class weight that is none of these.
 
     >>> problems = class_problems(np.eye(3), np.array(list("abc")), np.array(list("abc")))
     >>> [problem.y.tolist() for problem in problems]
@@ -37,6 +37,7 @@ def class_problems(
     """
     if len(classes) < 2:
         raise InputError(f"y has one class, {classes.tolist()}: a probe needs examples of at least two classes")
+    require_usable(X)
     by_class = None
     if not (isinstance(class_weight, str) and class_weight == "balanced"):
         own = _checked_weights(class_weight, y)

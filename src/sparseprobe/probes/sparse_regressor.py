@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sparseprobe.errors import InputError
-from sparseprobe.matrix import dense_columns
+from sparseprobe.matrix import dense_columns, require_usable
 from sparseprobe.probes.sparse_probe import checked_k
 from sparseprobe.selection.regression_selection import regression_supports
 from sparseprobe.selection.scaling import scale_of
@@ -46,6 +46,7 @@ class SparseRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SparseRegressor:
         """Choose neurons and fit; X (n, d) dense or CSR, y (n,), sample_weight (n,)."""
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True)
+        require_usable(X)
         y = np.asarray(y, np.float64)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         k = checked_k(self.k, X.shape[1])

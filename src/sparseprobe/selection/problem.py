@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
-from sparseprobe.matrix import Matrix, is_sparse
+from sparseprobe.matrix import Matrix, is_sparse, require_usable
 from sparseprobe.selection.scaling import deviation_of, scale_of
 from sparseprobe.solvers.two_class_data import TwoClassData
 from sparseprobe.statistics.class_statistics import ClassStatistics, class_statistics, weighted_class_statistics
@@ -92,7 +92,7 @@ class Problem:
     def of(cls, X: object, y: object, *, seed: int = 0) -> Problem:
         """The problem of activations (n, d) and labels (n,) in {0, 1}.
 
-        Raises `InputError` for other shapes and for labels of one class.
+        Raises `InputError` for other shapes, labels of one class, and values that are not finite or too large.
 
         >>> Problem.of([[0.0, 1.0], [2.0, 1.0]], [0, 1]).width
         2
@@ -100,7 +100,9 @@ class Problem:
         labels = np.asarray(y)
         if labels.ndim != 1 or not np.isin(labels, (0, 1)).all() or len(np.unique(labels)) < 2:
             raise InputError("labels must be (n,) of both 0 and 1: a selection compares two classes")
-        return cls(TrainingLayer(np.asarray(X, np.float32), labels.astype(np.int8)[:, None]), seed=seed)
+        values = np.asarray(X, np.float32)
+        require_usable(values)
+        return cls(TrainingLayer(values, labels.astype(np.int8)[:, None]), seed=seed)
 
     @property
     def width(self) -> int:
