@@ -204,15 +204,6 @@ def test_too_little_disk(tiny_model, token_data, tmp_path, monkeypatch):
         extract(tiny_model("gpt2"), token_data, out=tmp_path / "acts")
 
 
-def test_device_out_of_memory(tiny_model, token_data, monkeypatch):
-    def full(*_):
-        raise torch.OutOfMemoryError
-
-    monkeypatch.setattr(LanguageModel, "run", full)
-    with pytest.raises(ResourceError, match=r"on a batch of .* tokens: set memory \(--memory"):
-        extract(tiny_model("gpt2"), token_data)
-
-
 def test_folder_that_cannot_be_written(tiny_model, token_data, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot be written"):
