@@ -61,7 +61,7 @@ TABLES = (
     ("tables/regression.parquet", "One row for each continuous feature, layer and k.", tables.REGRESSION),
     ("transfer", "The chosen neurons on another dataset, one row for each.", tables.TRANSFER),
     ("tables/stability.parquet", "How often a neuron is chosen over resamples.", tables.STABILITY),
-    ("tables/significance.parquet", "Which neurons are more than luck.", tables.SIGNIFICANCE),
+    ("tables/significance.parquet", "Which neurons stand out by more than chance.", tables.SIGNIFICANCE),
     ("compare_on_planted", "How much of a planted support each selection finds.", tables.PLANTED),
     ("specificity", "Whether ablated neurons matter for a feature in particular.", tables.SPECIFICITY),
 )

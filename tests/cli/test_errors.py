@@ -61,7 +61,7 @@ def test_unknown_selection_and_feature(command: Any, asked: tuple[object, ...]) 
 
 def test_a_folder_of_another_run_is_kept(command: Any, asked: tuple[object, ...]) -> None:
     assert command(*asked, "--k", "1").code == 0
-    expect_sentence(command(*asked, "--k", "1,2"), "other settings (k)", "resume")
+    expect_sentence(command(*asked, "--k", "1,2"), "different settings (k)", "resume")
 
 
 def test_labels_of_one_class(command: Any, model_folder: Path, tmp_path: Path) -> None:

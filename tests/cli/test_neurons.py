@@ -64,7 +64,7 @@ def test_a_table_that_is_no_parquet_is_named(capsys, folders, tmp_path):
         (["neuron", "N0"], "'N0' is not the name of a neuron"),
         (["neuron", "L9.N0"], "no layer 9"),
         (["ablate"], "name neurons (L3.N609 ...) or give a table"),
-        (["ablate", "L0.N0", "--value", "median"], "value='median' is no intervention"),
+        (["ablate", "L0.N0", "--value", "median"], "value='median' is not an intervention"),
         (["ablate", "L0.N0", "--split", "exam"], "has no examples in exam"),
         (["ablate", "--table", "absent.parquet"], "no table at absent.parquet"),
     ],

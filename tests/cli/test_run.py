@@ -362,7 +362,7 @@ def test_an_experiment_refuses_what_it_has_no_use_for(
     stored = ("--activations", tmp_path / "activations", "--dataset", dataset, "--out", tmp_path / "table.parquet")
     refused = command("experiment", "dense", *stored, "--selection", "adaptive", "--k", "3")
     assert refused.code == 2
-    assert "the experiment 'dense' takes no k and no selection: omit them" in refused.err
+    assert "the experiment 'dense' does not accept k or selection: omit them" in refused.err
 
 
 def test_a_run_of_a_sweep_alone_shows_it(command: Any, dataset: Path, model_folder: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_what_does_not_fit_is_refused(tokenizer: Tokenizer, families) -> None:
     cat = make(tokenizer, "cat")
     with pytest.raises(TokenizerMismatchError):
         ProbingDataset.concatenate([cat, make(families["unigram"], "dog")])
-    with pytest.raises(InputError, match="nothing to put together"):
+    with pytest.raises(InputError, match="no datasets to concatenate"):
         ProbingDataset.concatenate([])
     moved = {"train": "test", "test": "train", "validation": "validation"}
     other = ProbingDataset(**(vars(cat) | {"examples": cat.examples.assign(split=cat.examples["split"].map(moved))}))

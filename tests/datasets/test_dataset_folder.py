@@ -99,10 +99,10 @@ def test_a_saved_folder_is_loaded_by_its_path(data: ProbingDataset, tmp_path: Pa
     assert load_dataset(tmp_path / "d").hash() == data.hash()
     with pytest.raises(TokenizerMismatchError):
         load_dataset(tmp_path / "d", tokenizer=families["unigram"])
-    with pytest.raises(InputError, match="is a saved dataset, built already"):
+    with pytest.raises(InputError, match="is a saved dataset, already built"):
         load_dataset(tmp_path / "d", context=5)
     for ignored in ({"preset": "paper"}, {"seed": 3}, {"bos": "none"}):
-        with pytest.raises(InputError, match="is a saved dataset, built already"):
+        with pytest.raises(InputError, match="is a saved dataset, already built"):
             load_dataset(tmp_path / "d", **ignored)
 
 

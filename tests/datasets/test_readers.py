@@ -100,7 +100,9 @@ def test_an_empty_folder_beside_files_is_no_label(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["Le chat dort. " * 400, "nothing\0here"])
 def test_a_text_in_place_of_a_path_is_said(text: str) -> None:
     for source in (text, [text]):
-        with pytest.raises(DataError, match=re.escape(f"{text[:40]!r} is no path; give texts as records: [{{'text'")):
+        with pytest.raises(
+            DataError, match=re.escape(f"{text[:40]!r} is not a path; give texts as records: [{{'text'")
+        ):
             list(read_records(source))
 
 

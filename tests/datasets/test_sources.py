@@ -69,7 +69,7 @@ def test_a_saved_dataset_takes_no_settings_and_is_not_overwritten(
 ) -> None:
     data = sp.load_dataset(records, tokenizer=TOKENIZER, text_column="body", label_column="tongue")
     data.save(tmp_path / "d")
-    with pytest.raises(InputError, match="built already: omit source"):
+    with pytest.raises(InputError, match="already built: omit source"):
         sp.load_dataset(tmp_path / "d", label_column="tongue")
     with pytest.raises(StorageError, match="overwrite"):
         data.save(tmp_path / "d")

@@ -69,13 +69,15 @@ def test_trunk_without_a_head_is_loaded_by_its_family(tmp_path, tiny_module):
 @pytest.mark.parametrize("name", ["nobody/nothing", "a-model-that-nobody-made"])
 def test_unknown_model(name):
     with pytest.raises(
-        InputError, match=rf"unknown model '{name}': it is no folder here, the .* hub could not be reached"
+        InputError, match=rf"unknown model '{name}': it is not a folder here, the .* hub could not be reached"
     ):
         load_model(name)
 
 
 def test_impossible_name():
-    with pytest.raises(InputError, match="it is no name of the Hugging Face hub, and the models shipped are: "):
+    with pytest.raises(
+        InputError, match="it is not a valid name on the Hugging Face hub, and the models shipped are: "
+    ):
         load_model("not / a // name")
 
 

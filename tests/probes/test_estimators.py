@@ -294,7 +294,7 @@ def test_labels_and_weights_that_cannot_be_used_are_refused(planted):
         ({"class_weight": {0: 1.0, 1: np.nan}}, InputError, "finite numbers above 0, got nan for the class 1"),
         ({"class_weight": {0: 0.0}}, InputError, "finite numbers above 0, got 0.0 for the class 0"),
         ({"class_weight": {1: -2.0}}, InputError, "finite numbers above 0, got -2.0 for the class 1"),
-        ({"class_weight": {"1": 2.0}}, InputError, r"a weight for '1', which is no class: the classes are \[0, 1\]"),
+        ({"class_weight": {"1": 2.0}}, InputError, r"a weight for '1', which is not a class: the classes are \[0, 1\]"),
         ({"preset": "papers"}, UnknownNameError, "unknown preset 'papers': did you mean 'paper'"),
     ],
 )

@@ -61,8 +61,8 @@ def test_parts_can_be_made_in_any_order(planted):
     ("name", "settings", "sentence"),
     [
         ("ablation", {}, "the experiment 'ablation' needs more than activations"),
-        ("neurons", {"k": [1]}, "the experiment 'neurons' takes no k: omit it"),
-        ("significance", {"preset": "paper"}, "the experiment 'significance' takes no preset: omit it"),
+        ("neurons", {"k": [1]}, "the experiment 'neurons' does not accept k: omit it"),
+        ("significance", {"preset": "paper"}, "the experiment 'significance' does not accept preset: omit it"),
         ("sweep", {"k": [61]}, "k = 61 is larger than the width 60"),
         ("sweep", {"features": ["value"]}, "the experiment 'sweep' is about binary features"),
         ("regression", {"features": ["f0"]}, "the experiment 'regression' is about continuous features"),

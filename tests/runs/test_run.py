@@ -136,7 +136,7 @@ class TestRefusing:
         more = settings | {"experiments": [*EXPERIMENTS, "dense"]}
         with (
             alone_in(finished),
-            pytest.raises(StorageError, match=rf"a run is going on in .*run, by process {os.getpid()} since 20"),
+            pytest.raises(StorageError, match=rf"another process \({os.getpid()}\) has been working in .*run since 20"),
         ):
             sp.run(**more, out=finished)
         assert sp.run(**more, out=finished).tables["dense"]["k"].tolist() == [32] * 6

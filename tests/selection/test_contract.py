@@ -134,5 +134,5 @@ def test_a_k_that_no_selection_can_give_is_refused(problem, k):
 @pytest.mark.parametrize("what", [3, object(), MeanDifference])
 def test_what_is_no_selection_is_refused(what):
     for use in (register_selection, selection_named):
-        with pytest.raises(InputError, match=r"is no selection: give a name \(adaptive"):
+        with pytest.raises(InputError, match=r"is not a selection: give a name \(adaptive"):
             use(what)

@@ -228,7 +228,7 @@ def test_what_cannot_be_used_is_named_in_a_sentence(change, sentence):
 def test_an_unknown_loss_is_answered_with_the_known():
     with pytest.raises(UnknownNameError, match="did you mean 'logistic'"):
         optimal_support(np.eye(4), [0, 1, 0, 1], 1, loss="logistc")
-    with pytest.raises(InputError, match="no size at all"):
+    with pytest.raises(InputError, match="k is empty"):
         optimal_path(np.eye(4), [0, 1, 0, 1], [])
     assert len(optimal_path(np.eye(4), [0, 1, 0, 1], np.int64(2))) == 2
 

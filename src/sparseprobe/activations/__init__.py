@@ -1,4 +1,4 @@
-"""Run a model and keep its activations at labelled tokens; read them back; sum them up by class in one pass."""
+"""Run a model and keep its activations at labelled tokens; read them back; compute class statistics in one pass."""
 
 from sparseprobe.activations.activations import Activations
 from sparseprobe.activations.extract import extract

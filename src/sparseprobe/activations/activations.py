@@ -1,8 +1,7 @@
 """Activations of labelled examples: for each layer an (n_examples, width) array, in memory or on disk.
 
-Row i belongs to row i of `ProbingDataset.examples` and `.labels`. On disk it is a Zarr v3 group with one array a layer
-and a `manifest.json` that says which model, site, dataset and precision they are of. Nothing is read before it is asked
-for.
+Row i belongs to row i of `ProbingDataset.examples` and `.labels`. On disk it is a Zarr v3 group with one array per
+layer and a `manifest.json` that records their model, site, dataset and precision. Nothing is read before it is needed.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from sparseprobe.printable import html_record
 
 @dataclass(frozen=True, eq=False)
 class Activations:
-    """What the probing side of the library knows of a model.
+    """Activations of labelled examples, all that the probing side of the library needs of a model.
 
     >>> acts = Activations.from_arrays({3: np.eye(4, dtype=np.float32)}, model_name="mine")
     >>> acts.layers, acts.n_examples, acts.width(3), acts.columns(3, [0, 2]).shape
@@ -48,7 +47,7 @@ class Activations:
     def open(cls, folder: str | Path) -> Activations:
         """Open activations that `extract(..., out=folder)` wrote.
 
-        Raises `StorageError` if the folder holds none, or only the beginning of a run that was stopped.
+        Raises `StorageError` if the folder holds none, or an extraction that was stopped before its end.
         """
         manifest = read_manifest(folder)
         require_complete(folder, manifest)
@@ -70,7 +69,7 @@ class Activations:
         site: str = "mlp",
         aggregate: str = "none",
     ) -> Activations:
-        """Take activations that something else gave, for each layer (n_examples, width); float arrays are not copied.
+        """Take activations from any other source, (n_examples, width) for each layer; float arrays are not copied.
 
         Arrays of any library that NumPy reads, and tensors of torch, wherever they are and whatever made them.
 
@@ -103,7 +102,7 @@ class Activations:
 
     @property
     def experts(self) -> dict[int, ExpertColumns]:
-        """Of each layer that is a mixture, which columns belong to which expert."""
+        """For each layer that is a mixture of experts, which columns belong to which expert."""
         recorded: dict[str, list[int]] = self.manifest.get("settings", {}).get("experts", {})
         return {int(layer): ExpertColumns(*columns) for layer, columns in recorded.items()}
 

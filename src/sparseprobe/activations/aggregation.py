@@ -20,7 +20,7 @@ from sparseprobe.choices import Aggregation
 
 #: Spans at least this long are reduced one by one in place; gathering short ones first is faster (measured, 1 to 64).
 LONG_SPAN = 32
-#: At most so many tokens are gathered at a time.
+#: Tokens gathered at a time, at most.
 GATHERED_TOKENS = 8192
 
 

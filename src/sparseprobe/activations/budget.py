@@ -1,4 +1,4 @@
-"""How much is held at once: sizes of blocks and batches from a memory budget, known before the work starts.
+"""Memory budget: the sizes of blocks and batches, computed before the work starts.
 
     memory  =  what the process holds already (model, dataset) + ONCE + two blocks of rows + one batch in the model
 
@@ -21,11 +21,11 @@ from sparseprobe.models import LanguageModel
 BATCH_TOKENS = 4096
 """Padded tokens in a batch, if nothing else is asked for; more overflows the caches of a CPU, a GPU likes more."""
 BLOCK_BYTES = 256 * 2**20
-"""At most so much is held in one block, and lost when a run is stopped."""
+"""Bytes that one block holds at most, and that are lost when a run is stopped."""
 BLOCK_ROWS = 4096
-"""At most so many rows in one block: the chunk that a reader loads."""
+"""Rows in one block at most: the chunk that a reader loads."""
 BLOCK_BATCHES = 64
-"""About so many batches in one block, so that a stopped run loses minutes, not hours."""
+"""Approximate number of batches in one block, so that a stopped run loses minutes, not hours."""
 
 ONCE = 64 * 2**20
 """What a process takes when it first runs a model and writes chunks: code, threads, caches (measured: 11 to 30 MB)."""
@@ -51,7 +51,7 @@ def fit_to_memory(
 ) -> tuple[int, int]:
     """(rows in a block, tokens in a batch) that stay within `memory`; None bounds a block only.
 
-    Raises `ResourceError` if not even one row and the longest sequence fit, `InputError` for a size that is none.
+    Raises `ResourceError` if not even one row and the longest sequence fit, `InputError` for an invalid size.
     """
     if batch_tokens < 1:
         raise InputError(f"batch_tokens={batch_tokens} is too small: a batch has at least one token")
@@ -77,7 +77,7 @@ def held_bytes() -> int:
 
 
 def free_memory() -> int:
-    """Memory that could still be taken."""
+    """Memory that is still available."""
     return int(psutil.virtual_memory().available)
 
 

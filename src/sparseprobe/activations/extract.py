@@ -59,7 +59,7 @@ def extract(
     - `aggregate`: how the tokens of a span become one row: `mean`, `max`, `last`, or `none` for spans of one token.
       Default: the dataset's recommendation.
     - `dtype`: float16, bfloat16 or float32, as stored; the model's own precision is chosen when it is loaded.
-    - `out`: a folder to write to; a run that was stopped goes on there, a complete one is only opened. Without it
+    - `out`: a folder to write to; a stopped extraction is continued there, a complete one is only opened. Without it
       everything stays in memory.
     - `batch_tokens`: padded tokens in a batch; `memory`: a bound such as "4GB" on what the process holds. A run that
       goes on takes them too if they make its batches smaller, never larger.
@@ -69,8 +69,8 @@ def extract(
     A model and a dataset may be given by name, as `load_model` and `load_dataset` take it.
 
     Raises `InputError` for settings that cannot be used and for values that `dtype` cannot hold,
-    `TokenizerMismatchError` if the dataset was made with another tokenizer, `ResourceError` if memory or disk are too
-    small, `StorageError` if the folder cannot be written or holds something else.
+    `TokenizerMismatchError` if the dataset was made with a different tokenizer, `ResourceError` if memory or disk are
+    too small, `StorageError` if the folder cannot be written or holds something else.
     """
     model = as_model(model)
     data = as_dataset(data, model.tokenizer)
@@ -114,9 +114,9 @@ def prepare(
     memory: int | str | None,
     padding: Side,
 ) -> tuple[ReadingPlan, dict[str, Any]]:
-    """Check everything that can be checked before the work: the plan of the reading, and the settings to record.
+    """Check everything that can be checked before the work; return the reading plan and the settings to record.
 
-    The settings are all that the numbers depend on; a folder that was written with others is refused.
+    The settings are all on which the activations depend; a folder that was written with other settings is refused.
     """
     aggregate = aggregate or data.settings.get("aggregate", "none")
     _require_known(site, aggregate, dtype, padding)
@@ -304,7 +304,7 @@ def require_fit(model: LanguageModel, data: ProbingDataset) -> None:
 
 
 def _require_rows(data: ProbingDataset, aggregate: Aggregation) -> None:
-    """Raise unless there are spans, and the aggregation makes rows of them."""
+    """Raise unless there are spans and the aggregation can turn them into rows."""
     if not len(data.examples):
         raise InputError(f"{data.name} has no examples, so there is nothing to read")
     lengths = (data.examples["stop"] - data.examples["start"]).to_numpy()

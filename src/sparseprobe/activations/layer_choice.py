@@ -1,4 +1,4 @@
-"""Which layers are meant: "all", 3, "3", "0:4", "0,2,-1" or a list; negative layers count from the last one."""
+"""A choice of layers: "all", 3, "3", "0:4", "0,2,-1" or a list; negative layers count from the last one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LayerChoice = str | int | Iterable[int]
 def choose_layers(layers: LayerChoice, n_layers: int) -> tuple[int, ...]:
     """The layers that `layers` names, ascending, each once.
 
-    Raises `InputError` for a layer that is not there and for anything that names none.
+    Raises `InputError` for a layer that does not exist and for anything that does not name layers.
 
     >>> choose_layers("0:2,-1", 6)
     (0, 1, 5)

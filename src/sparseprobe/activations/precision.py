@@ -1,8 +1,8 @@
 """How activations are stored: float16, bfloat16 or float32.
 
 NumPy and Zarr have no bfloat16, so its upper 16 bits of a float32 are stored as uint16 and read back, exactly, as
-float32. float16 ends at 65,504; the residual stream of some models goes beyond it, and then storing is an error with
-the way out, not an infinity in a table.
+float32. The largest float16 is 65,504; the residual stream of some models exceeds it. Storing then
+raises an error that names the remedy, instead of putting an infinity into a table.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""In which order a dataset is read: rows in blocks, and in each block sequences in batches of like length.
+"""The order in which a dataset is read: rows in blocks, and within a block sequences of similar length in batches.
 
 Rows are stored in the order of their sequences, so that a sequence is run once for all its examples. They are cut into
-blocks of equal size; a block is what is held in memory, written as one chunk a layer, and begun again after a stop. In
+blocks of equal size; a block is held in memory, written as one chunk per layer, and repeated if it was interrupted. In
 a block, sequences go longest first into batches of at most `batch_tokens` padded tokens. Everything follows from the
-dataset and the two numbers of the plan, so a run that goes on with them computes what the stopped one would have.
+dataset and the two numbers of the plan, so a continued run computes exactly what the stopped one would have.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Read one site of some layers while the model runs over a batch.
 
-A hook at each wanted place takes the labelled rows, aggregates them, rounds them to the stored precision and lets go of
+A hook at each wanted place takes the labelled rows, aggregates them, rounds them to the stored precision and drops
 the rest, so the memory of a batch is that of a plain forward pass. After the last wanted layer the pass is stopped: the
 layers above it and the output head are never computed.
 """

@@ -1,6 +1,6 @@
-"""Activations on disk: a Zarr v3 group, one array a layer, one chunk a block of rows, and a manifest beside them.
+"""Activations on disk: a Zarr v3 group with one array per layer and one chunk per block of rows, and a manifest.
 
-    manifest.json       settings, plan, versions, how many blocks are done, a checksum of every file, a hash of itself
+    manifest.json       settings, plan, versions, number of blocks done, a checksum of every file, its own hash
     layer_3/            (n_examples, width), chunks of (rows_per_block, width), each with a CRC-32C, not compressed
     rows/               (n_examples,) int64, the stored row of each example
 
@@ -8,10 +8,10 @@ A block counts once the manifest says so, and the manifest is replaced in one st
 written: a reader never sees half a chunk, and a run that was stopped begins again after the last whole block. The
 manifest holds no times, so an interrupted run and an undisturbed one end in the same bytes.
 
-Nothing that was changed is read silently. Opening compares every file with the manifest: the descriptions of the arrays
-as a whole, a chunk by the CRC-32C at its end, so that missing, shortened, swapped and rewritten files are told at the
-cost of four bytes a chunk. Reading a chunk compares its content with that CRC-32C (Zarr's codec `crc32c`). Zarr itself
-would read a missing chunk as zeros, so every chunk is written, also one of zeros.
+Changed data is never read silently. Opening compares every file with the manifest: the descriptions of the arrays as a
+whole, a chunk by the CRC-32C at its end, so that missing, shortened, swapped and rewritten files are detected at the
+cost of four bytes per chunk. Reading a chunk compares its content with that CRC-32C (Zarr's codec `crc32c`). Zarr
+itself would read a missing chunk as zeros, so every chunk is written, also one of zeros.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ActivationStore:
 
         A run that goes on keeps the versions and the blocks it began with, in batches no larger than the plan's; where
         no block is done it begins anew. Blocks from the first one on that has a lost or changed file count as not done.
-        Raises `StorageError` if the folder cannot be written, holds something else, or a run with other settings.
+        Raises `StorageError` if the folder cannot be written, holds something else, or a run with different settings.
         """
         path = Path(folder)
         manifest: dict[str, Any] = {"format": FORMAT, "settings": settings, "plan": plan, "versions": versions}
@@ -196,7 +196,7 @@ def _whole_blocks(folder: Path, manifest: dict[str, Any]) -> int:
 
 
 def _damaged(folder: Path, manifest: dict[str, Any]) -> Iterator[Path]:
-    """Files that are missing or are not those that the manifest tells of."""
+    """Files that are missing or differ from what the manifest records."""
     for name, checksum in manifest["checksums"].items():
         path = folder / name
         if not path.is_file() or _checksum(path) != checksum:

@@ -1,4 +1,4 @@
-"""Class statistics straight from the model: one pass, and no activation is kept longer than its block."""
+"""Class statistics computed while the model runs: one pass, and no activation is kept longer than its block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: parse, call, show. Everything that it does can be done from Python."""
+"""The command line: it parses, calls and shows. Everything that it does can be done from Python."""
 
 from sparseprobe.cli.app import main
 

@@ -1,7 +1,7 @@
-"""The commands, and what becomes of an error.
+"""The command line application: its commands, and how errors are shown.
 
-`--json`, `--quiet` and `--debug` may stand anywhere on the line. A mistake that a user can make is one sentence on
-standard error and exit code 2; `--debug` shows the traceback. After Ctrl-C nothing that was done is lost.
+`--json`, `--quiet` and `--debug` may stand anywhere on the line. A user's mistake is reported in one sentence on
+standard error, with exit code 2; `--debug` shows the traceback. After Ctrl-C no finished work is lost.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def settings(
     version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Results as JSON, for machines.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Results only: no progress, no notes.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print results only, without progress and notes.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001
 ) -> None:
     """Which neurons of a language model represent a feature, how few of them suffice, and do they matter?"""
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command, as the shell does.
 
     Raises:
-        SystemExit: always, with the exit code: 0, 2 for a mistake in what was asked, 130 after Ctrl-C.
+        SystemExit: always, with the exit code: 0, 2 for a mistake of the user, 130 after Ctrl-C.
     """
     given = sys.argv[1:] if arguments is None else arguments
     flags = [name for name in given if name in FLAGS]

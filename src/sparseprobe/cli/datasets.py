@@ -1,4 +1,4 @@
-"""`sparseprobe datasets`: build labelled data, and look at it before it is trusted."""
+"""`sparseprobe datasets`: build labelled data, and inspect it before you trust it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Folder = Annotated[Path, typer.Argument(help="A saved dataset.")]
 
 @datasets.command(name="list")
 def list_datasets(context: typer.Context) -> None:
-    """The feature collections, and the texts that ship with the package: their size and origin."""
+    """List the feature collections, and the size and origin of the texts that ship with them."""
     show: Show = context.obj
     from sparseprobe.datasets import list_collections
 
@@ -44,10 +44,10 @@ def build_dataset(
     name: Annotated[
         str, typer.Argument(help="A collection (`custom` for your own labels), or a file or folder of texts.")
     ],
-    tokenizer: Annotated[str, typer.Option(help="The model's: a hub id, a folder, or a shipped model.")],
+    tokenizer: Annotated[str, typer.Option(help="The model's tokenizer: a hub id, a folder, or a shipped model.")],
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     *,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a dataset that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing dataset.")] = False,
 ) -> None:
     """Tokenise texts, align their labels, split them by document, and save the dataset."""
     from sparseprobe.datasets.dataset_folder import require_free
@@ -69,7 +69,7 @@ def show_dataset(
     feature: Annotated[str | None, typer.Option(help="Show examples of this feature.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="Examples of each class.")] = 5,
 ) -> None:
-    """The features of a dataset with their counts, or examples of one feature with the labelled span marked."""
+    """Show the features of a dataset with their counts, or examples of one feature with the labelled spans marked."""
     show: Show = context.obj
     data = sp.ProbingDataset.load(folder)
     if feature is None:
@@ -89,9 +89,9 @@ def check_dataset(
     context: typer.Context,
     folder: Folder,
     *,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was found.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if anything is found.")] = False,
 ) -> None:
-    """What could make the scores mean something else: balance, duplicates, leakage, conflicting labels."""
+    """Check a dataset for what could make scores misleading: imbalance, duplicates, leakage, conflicting labels."""
     show: Show = context.obj
     from sparseprobe.datasets import check
 

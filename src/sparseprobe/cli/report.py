@@ -1,4 +1,4 @@
-"""`sparseprobe report`: the page of a run, written again from its tables."""
+"""`sparseprobe report`: write the page of a run again from its tables."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEYS = ("feature", "selection", "arm", "k", "step")
-"""What tells the rows of a table apart, beside layers, neurons and trials, of which the best is shown."""
+"""The columns that identify a printed row; of its layers, neurons and trials the best is shown."""
 SHOWN_COLUMNS = (
     *("feature", "layer", "selection", "arm", "k", "step", "neuron", "neurons", "sign"),
     *("f1", "f1_low", "f1_high", "control_f1", "r2", "r2_low", "r2_high", "control_r2"),
@@ -36,17 +36,17 @@ CHOOSING = {
     "frequency": "frequency",
     "correlation": "size of the correlation",
 }
-"""The columns that the best row of a table is chosen by, the first that has values, and their names in a sentence."""
+"""The columns by which the best row is chosen (the first that has values), and how they are named in a sentence."""
 FOR_THE_REPORT = EXPERIMENTS[EXPERIMENTS.index("cards") :]
 """Tables that only the report shows: cards, and those of the case studies."""
 FEW_POSITIVE_GROUPS = 10
-"""Of fewer positive test documents a note warns."""
+"""A note warns if there are fewer positive test documents."""
 SHOWN_ROWS = 40
-"""About as many rows as a person reads."""
+"""Rows that are printed at most."""
 SHOWN_KS, FEW_KS = 8, 5
-"""Columns of k in the table of the best neurons where all fit, and how many where they do not."""
+"""Columns of k in the table of the best neurons if all fit, and their number if they do not."""
 SHOWN_NEURONS = 3
-"""Neurons of a set that are named."""
+"""Neurons of a set that are printed by name."""
 
 
 def show_run(show: Show, finished: sp.Run) -> None:
@@ -113,7 +113,7 @@ def show_best_neurons(show: Show, neurons: pd.DataFrame, sweep: pd.DataFrame | N
     few = [row["feature"] for row in rows if row["n_positive_groups"] < FEW_POSITIVE_GROUPS]
     if few:
         show.note(
-            f"fewer than {FEW_POSITIVE_GROUPS} positive test documents, so the scores say little: {', '.join(few)}"
+            f"fewer than {FEW_POSITIVE_GROUPS} positive test documents, so the scores are uncertain: {', '.join(few)}"
         )
     if any(_other_neuron(row) for row in rows):
         show.note("* k=1 reads another neuron than the one named: the sweep ranks neurons by its own selection")

@@ -24,10 +24,10 @@ app = typer.Typer()
 def run_command(
     context: typer.Context,
     given: dict[str, Any],
-    spec: Annotated[Path | None, typer.Argument(help="A YAML file of settings (as spec.yaml of a run).")] = None,
+    spec: Annotated[Path | None, typer.Argument(help="A YAML file of settings, like the spec.yaml of a run.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder. Default: runs/NAME for NAME.yaml.")] = None,
 ) -> None:
-    """Extract activations, sweep over k, probe every neuron, and write one folder with all of it.
+    """Extract activations, sweep over k, probe every neuron, and write the results to one folder.
 
     Options override the settings of the YAML file.
     """
@@ -35,7 +35,7 @@ def run_command(
         raise InputError("a run needs --model and --dataset, or a SPEC.yaml that names them")
     folder = out or (spec and Path("runs", spec.stem))
     if folder is None:
-        raise InputError("a run needs --out, the folder to write; only a run of SPEC.yaml goes to runs/SPEC without it")
+        raise InputError("a run needs --out, the folder to write; only with SPEC.yaml does it default to runs/SPEC")
     asked = sp.RunSpec(**given) if spec is None else replace(sp.RunSpec.from_yaml(spec), **given)
     if not (folder / "dataset").exists():
         from sparseprobe.datasets.loading import require_source
@@ -50,7 +50,7 @@ def resume_command(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="The run folder.")],
 ) -> None:
-    """Finish a run that stopped, with the settings that it was started with."""
+    """Finish a stopped run with its original settings."""
     show: Show = context.obj
     show_run(show, _resumable(show, folder, lambda: sp.resume(folder, progress=show.progress)))
 

@@ -1,4 +1,4 @@
-"""What a command prints: tables for people, rows of JSON for machines, nothing but results with `--quiet`."""
+"""Print results: tables for people, JSON for programs, and only results with `--quiet`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SHORT = 20
-"""Cells of up to so many characters are kept on one line."""
+"""Cells of at most this many characters are kept on one line."""
 PIPED_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 
 
 @dataclass(frozen=True)
 class Show:
-    """Where and how results are shown. Results go to standard output, all else to standard error."""
+    """Where and how results are shown: results on standard output, everything else on standard error."""
 
     json: bool = False
     quiet: bool = False
@@ -44,7 +44,7 @@ class Show:
         return SILENT if self.quiet or self.json else Bars(self.err)
 
     def note(self, text: str) -> None:
-        """Something a person may want to know and a machine does not."""
+        """Print a note for people; omitted with `--json` and `--quiet`."""
         if not (self.quiet or self.json):
             self.err.print(Text(printable(text)), soft_wrap=True)
 
@@ -80,7 +80,7 @@ class Show:
         self.out.print(table)
 
     def frame(self, table: pd.DataFrame, *, title: str | None = None) -> None:
-        """A result that is a DataFrame, one row a row."""
+        """A result that is a DataFrame."""
         self.rows([{str(name): value for name, value in row.items()} for row in table.to_dict("records")], title=title)
 
     def record(self, record: Mapping[str, Any]) -> None:

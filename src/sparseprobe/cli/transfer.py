@@ -19,11 +19,11 @@ def transfer_command(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run with a table of single neurons.")],
     dataset: Annotated[str, typer.Option(help="The other dataset: a saved one, or a collection that ships texts.")],
-    neurons: Annotated[int, typer.Option(help="Neurons of each feature.")] = 1,
+    neurons: Annotated[int, typer.Option(help="Neurons per feature.")] = 1,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: a GPU if there is one.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The table to write, as FILE.parquet.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The table to write (FILE.parquet).")] = None,
 ) -> None:
-    """The best neurons of a run, their probes as they are and refitted, on another dataset with the same features."""
+    """Score the best neurons of a run on another dataset with the same features, as they are and refitted."""
     from sparseprobe.experiments.summary import best_rows
 
     show: Show = context.obj
@@ -51,4 +51,4 @@ def transfer_command(
     show.note("means: " + ", ".join(f"{name} {value:.3f}" for name, value in means.items()))
     missing = sorted(set(chosen["feature"]) - set(table["feature"]))
     if missing:
-        show.note(f"{data.name} has no feature of the name {', '.join(missing)}")
+        show.note(f"{data.name} has no feature named {', '.join(missing)}")

@@ -1,7 +1,7 @@
-"""Look for what makes probing data wrong, and say it in a table.
+"""Check a dataset for problems that make probing results misleading, and list them in a table.
 
-Sparse probing is very sensitive to its data: a duplicate that stands in train and test, a document on both sides, one
-text with two labels, and the scores mean something else. Each check is a function from a dataset to findings; CHECKS
+Sparse probing is very sensitive to its data: a duplicate in both training and test, a document on both sides or a text
+with two labels makes scores misleading. Each check is a function from a dataset to findings; CHECKS
 lists them. Cost: linear in tokens and examples.
 """
 

@@ -3,7 +3,7 @@
 A collection is one file that ends in one `Collection` value. Its `find` receives a `Request` (the source, an encoder,
 the settings, resolved) and gives `Candidates`: sequences, token spans and labels, everything that could become an
 example. It neither splits nor draws nor saves: that is done once for all collections (`candidates.assemble`). All
-that a user may set stands in the presets with its value, so that an unknown setting is an error and a known one is
+settings of a user are in the presets with their values, so that an unknown setting is an error and a known one is
 recorded; settings that every collection understands are in COMMON.
 """
 
@@ -38,7 +38,7 @@ COMMON: Mapping[str, Any] = {
     "document_column": None,  # where the document's name is; None: document, source or group, else each record its own
     "split_by": "group",  # "group": 60/20/20 by document, stratified; "example": the paper's 70/30; "given": its own
     "split_column": None,  # where the source's own split is, which is then kept; None: split, if split_by is "given"
-    "n_examples": None,  # draw at most so many examples a feature
+    "n_examples": None,  # examples to draw per feature, at most
     "positive_share": None,  # raise the share of positives to this
     "min_positives": 3,  # drop a feature with fewer positive examples
 }

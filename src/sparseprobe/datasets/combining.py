@@ -1,8 +1,8 @@
-"""Put datasets together, and take a part of one: both keep documents on their side of the split.
+"""Concatenate datasets and subsample one; both keep each document in its split.
 
-Concatenation: examples after examples, features by name (a dataset says nothing, -1 or NaN, of another's features).
-Two parts of one corpus fit if each document is in the same part of the split in both; the dataset's own check says so
-where it is not. Subsampling draws documents whole, or single examples, by the same share in each part.
+Concatenation: examples after examples, features by name (-1 or NaN where a dataset lacks a feature).
+Two parts of one corpus can be combined if each document is in the same split in both; otherwise the dataset's own check
+raises an error. Subsampling draws documents whole, or single examples, with the same share in each split.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def concatenate(datasets: Sequence[ProbingDataset], *, name: str | None = None) 
     two meanings or a document stands in different parts.
     """
     if not datasets:
-        raise InputError("there is nothing to put together; give at least one dataset")
+        raise InputError("there are no datasets to concatenate; give at least one")
     first = datasets[0]
     for other in datasets[1:]:
         first.require_tokenizer(other.tokenizer)

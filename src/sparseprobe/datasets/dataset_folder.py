@@ -1,14 +1,14 @@
 """A dataset on disk: a folder that describes itself.
 
     dataset.json        format, name, hash, tokenizer record, settings, counts, the hash of each file and of this record
-    sequences.parquet   one row a sequence: its token ids
+    sequences.parquet   one row per sequence: its token ids
     examples.parquet    sequence, start, stop, group, split
-    labels.parquet      one column a feature
+    labels.parquet      one column per feature
     features.parquet    name, description, category, kind
     tokenizer.json      the tokenizer, so that the dataset can show its text without the model
 
 It is written under a temporary name beside its place and then renamed, so a reader never sees half a dataset. The
-hash of every file, of the record and of the dataset is checked when it is read, so that no change is taken for data. No
+hash of every file, of the record and of the dataset is checked when it is read, so that changed files are refused. No
 pickle.
 """
 
@@ -43,7 +43,7 @@ FILES = (*(f"{name}.parquet" for name in ("sequences", *TABLES)), "tokenizer.jso
 
 
 def require_free(folder: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """See that a dataset may be written to `folder`: it is absent or empty, or a dataset that is to be overwritten.
+    """Check that a dataset may be written to `folder`: it is absent or empty, or a dataset that is to be overwritten.
 
     Raises `StorageError`.
     """

@@ -1,8 +1,8 @@
 """Records of the package `datasets`: a dataset in memory, a folder of `save_to_disk`, a Parquet file of the Hub.
 
 All three carry the types of their columns. A ClassLabel is stored as an integer: it is read as its name, and as None
-where it is -1, which by the definition of the type says that there is no label; so are those in a list, as the tags of
-words. The folders are Arrow streams and JSON, and are read without the package. Source: the documentation of
+where it is -1, which by the definition of the type means no label. Lists of labels, such as the tags of words, are read
+in the same way. The folders are Arrow streams and JSON, and are read without the package. Source: the documentation of
 `datasets.ClassLabel`, and of its Arrow format.
 """
 

@@ -33,7 +33,7 @@ AnyTokenizerOrName: TypeAlias = "str | Path | AnyTokenizer | TokenizerRecord"
 SHIPPED = "shipped"
 """The word for the texts that come with a collection."""
 SHOWN_FINDINGS = 5
-"""Findings about a new dataset that are told at once; `check` has all."""
+"""Findings about a new dataset that are shown at once; `check` has all of them."""
 ORIGIN = "written for sparseprobe (MIT)"
 """Where the shipped texts come from, and their licence."""
 
@@ -58,10 +58,10 @@ def load_dataset(
     `bos`: "tokenizer" (what it adds itself), "none" or "add". `settings`: those of the collection's preset, such as
     `text_column`, `label_column`, `spans_column`, `document_column`, `context`.
 
-    Errors and warnings that `check` finds in a dataset that is built are told as Python warnings.
+    Errors and warnings that `check` finds in a dataset that is built are shown as Python warnings.
 
     Raises UnknownNameError for a name, preset or setting that is not known, DataError for a source that cannot be
-    read or holds nothing to label, TokenizerMismatchError where a saved dataset was made with another tokenizer.
+    read or holds nothing to label, TokenizerMismatchError where a saved dataset was made with a different tokenizer.
 
     >>> from tokenizers import Tokenizer, models, pre_tokenizers
     >>> words = Tokenizer(models.WordLevel({"?": 0, "le": 1, "the": 2}, unk_token="?"))
@@ -79,7 +79,7 @@ def load_dataset(
     if is_dataset(name):
         if source is not None or options != {"preset": "default", "seed": 0, "bos": "tokenizer"}:
             raise InputError(
-                f"{name} is a saved dataset, built already: omit source, preset, seed, bos and settings, or build it "
+                f"{name} is a saved dataset, already built: omit source, preset, seed, bos and settings, or build it "
                 "again from its texts"
             )
         dataset = ProbingDataset.load(name)
@@ -98,7 +98,7 @@ def as_dataset(data: ProbingDataset | str | PathLike[str], tokenizer: AnyTokeniz
 
 
 def require_source(name: str) -> None:
-    """See that `name` is a collection, or a file or a folder.
+    """Check that `name` is a collection, a file or a folder.
 
     Raises `UnknownNameError` for what looks like a misspelt collection, `DataError` for a path that does not exist.
 

@@ -1,4 +1,4 @@
-"""Read records from files: one dictionary a record, streamed, so a source never has to fit in memory.
+"""Read records from files: one dictionary per record, streamed, so that a source need not fit in memory.
 
     name                     what it holds
     *.jsonl, *.json(.gz|.zst)   one JSON object a line, or one array of them
@@ -109,8 +109,8 @@ def _read_splits(source: Mapping[str, Any], counts: Counter[str]) -> Located:
     for split, one in source.items():
         if isinstance(one, str) and not Path(one).exists():
             raise DataError(
-                f"{split!r} of the given dictionary is no file; give a list of records [{{'text': ...}}], or a source "
-                "for each split {'train': ..., 'test': ...}"
+                f"{split!r} of the given dictionary is not a file; give a list of records [{{'text': ...}}], or a "
+                "source for each split {'train': ..., 'test': ...}"
             )
         for where, record in _rows(one, counts):
             yield f"{split}, {where}", {"split": split, **record}
@@ -175,7 +175,7 @@ def _require_path(path: Path) -> None:
     except PermissionError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{str(path)[:40]!r} is no path; give texts as records: [{{'text': ...}}]") from error
+        raise DataError(f"{str(path)[:40]!r} is not a path; give texts as records: [{{'text': ...}}]") from error
     if not found:
         raise DataError(f"there is no file or folder {path}; check the path")
 
@@ -217,7 +217,7 @@ def _lines(path: Path, stream: IO[str], counts: Counter[str]) -> Iterator[str]:
 
 
 def _holds(path: Path, says: Callable[[Iterator[str]], bool]) -> bool:
-    """What a look at the lines of a file says."""
+    """The answer of `says` about the lines of a file."""
     with _opened(path) as stream:
         return says(_lines(path, stream, Counter()))
 

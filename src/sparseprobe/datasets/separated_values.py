@@ -24,7 +24,7 @@ TAG = re.compile(r"O|[BIESLU]-\S+")
 """A tag of BIO, BIOES or BILOU."""
 NEW_DOCUMENT = "-DOCSTART-"
 LOOKED_AT = 1000
-"""Lines by which a file with a word on each line is told from other text."""
+"""Lines that are inspected to recognise a file with a word on each line."""
 
 
 def read_csv(name: str, lines: Iterator[str], counts: Counter[str], delimiter: str = ",") -> Iterator[tuple[str, Any]]:

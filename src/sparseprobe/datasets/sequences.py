@@ -1,6 +1,6 @@
 """Token sequences of different lengths, kept flat: one array of token ids and one of offsets.
 
-Sequence i is `tokens[offsets[i] : offsets[i + 1]]`, a view. Memory: 4 bytes a token and 8 bytes a sequence.
+Sequence i is `tokens[offsets[i] : offsets[i + 1]]`, a view. Memory: 4 bytes per token and 8 bytes per sequence.
 """
 
 from __future__ import annotations

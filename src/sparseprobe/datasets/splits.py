@@ -155,7 +155,7 @@ def _share_out(
     share: NDArray[np.float64],
     parts: NDArray[np.int64],
 ) -> None:
-    """Give each member to the part that lacks most, and see that every part gets one while there are members left.
+    """Give each member to the part that lacks most, and give every part at least one while there are members left.
 
     What a part lacks is first its share of the class `kind`; between parts that lack equally much, its share of all
     examples.

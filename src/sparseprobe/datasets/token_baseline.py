@@ -4,7 +4,7 @@
 
 with frequencies from the training part (one added to each count), divided by the number of tokens, and the threshold
 of the best F1 on the validation part (or on training, where there is none). F1 on test. A feature that this predicts
-is a property of tokens: a neuron that reads it may be no more than a detector of those tokens. Source: the multinomial
+is a property of tokens: a neuron that reads it may only detect those tokens. Source: the multinomial
 event model of McCallum and Nigam, 1998. Cost: linear in the tokens of the examples, for each feature.
 """
 

@@ -20,7 +20,7 @@ from sparseprobe.datasets.tokenizer_record import TokenizerRecord
 from sparseprobe.errors import InputError
 
 FRAGMENT = "\ufffd"
-"""Stands in a token's text for bytes that are no whole character."""
+"""Replaces bytes in a token's text that are not a whole character."""
 
 
 def token_texts(tokenizer: TokenizerRecord) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def dense(
 ) -> pd.DataFrame:
     """One probe on all neurons for each feature and layer; columns as in `tables.DENSE`, arguments as those of `sweep`.
 
-    Raises `InputError` for a C that is no finite number above 0, or several C where no validation examples can choose
+    Raises `InputError` for a C that is not finite and above 0, or several C where no validation examples can choose
     among them.
 
     >>> from sparseprobe.experiments import planted_experiment

@@ -130,7 +130,7 @@ def _names(data: ProbingDataset, features: Iterable[str] | None, kind: str) -> t
 
 
 def _require_two(name: str, labels: NDArray[Any], split: str, kind: str) -> None:
-    """See that the labels of a split, of which all are known, are not all the same."""
+    """Check that the labels of a split, all of them known, are not all the same."""
     there = np.unique(labels)
     if len(there) > 1:
         return

@@ -107,7 +107,7 @@ class LayerPlan:
     """Columns that stand behind the others where the rows have them."""
 
     def table(self, layers: Iterable[ProbedLayer], step: Callable[[float], None] = lambda _: None) -> pd.DataFrame:
-        """The rows of these layers; `step` is told after each piece."""
+        """The rows of these layers; `step` is called after each piece."""
         tables = []
         with single_threaded_algebra():
             for layer in layers:
@@ -132,7 +132,7 @@ class Plan(Protocol):
         """Steps that it takes for a layer; None: one for each feature."""
 
     def table(self, layers: Iterable[ProbedLayer], step: Callable[[float], None] = ...) -> pd.DataFrame:
-        """The rows of these layers; `step` is told after each step."""
+        """The rows of these layers; `step` is called after each step."""
 
 
 def table_of(

@@ -1,13 +1,13 @@
-"""Iterative pruning: take away the best neuron and probe again, to tell superposition from redundancy.
+"""Iterative pruning: remove the best neuron and probe again, to distinguish superposition from redundancy.
 
 At each step the remaining neurons are filtered by their F statistic, k of them are chosen and probed, and the best
 single one is removed. Where the feature is spread over many neurons (redundancy), scores fall slowly; where a few carry
-it, they fall at once (paper, section 5: optimal sparse probing, k = 5, ten steps). The best single neuron does not
-depend on k, so several k go the same way down.
+it, they fall immediately (paper, section 5: optimal sparse probing, k = 5, ten steps). The best single neuron does not
+depend on k, so the same neurons are removed for every k.
 
-The control of a step is the same choice and probe on permuted labels, filtered anew, among the neurons that are left to
-the real labels: it goes without the best neurons of the real labels, never without its own. So it says what noise gives
-among that step's neurons, not how a pruning of noise would go on.
+The control of a step repeats filter, choice and probe on permuted labels, among the neurons that remain for the real
+labels: it lacks the best neurons of the real labels, not its own. So it shows the score of noise among that step's
+neurons, not the result of pruning noise.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From a probe to a row of a table: its scores on test, its interval, its validation score, its control.
 
-What the experiments differ in is which probes they fit for a feature on a layer; how a probe is scored is the same for
-all of them, and here.
+Experiments differ in the probes that they fit for a feature on a layer; how a probe is scored is the same for all of
+them and is defined here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which neurons are related to a feature beyond what looking at thousands of them explains.
+"""Significance: which neurons are related to a feature beyond chance, given how many are tested.
 
 The statistic is the correlation of activation and label. Groups exchange their labels again and again (module
 `probes.control_labels`), and all neurons are correlated with all permutations as one matrix product. Only groups of
@@ -96,7 +96,7 @@ class SignificancePlan:
     per_layer: None = None
 
     def table(self, layers: Iterable[ProbedLayer], step: Callable[[float], None] = lambda _: None) -> pd.DataFrame:
-        """The rows of these layers; `step` is told after each feature of a layer."""
+        """The rows of these layers; `step` is called after each feature of a layer."""
         features = self.examples.features
         shuffles = [_Shuffle.draw(self.examples, one, self.part, self.permutations) for one in range(len(features))]
         found: dict[tuple[int, int], _Tested] = {}
@@ -132,7 +132,7 @@ def confirm(
 ) -> pd.DataFrame:
     """Test chosen neurons (rows with feature and neuron) on a part that did not choose them.
 
-    The rows come back with `correlation`, `p` (permuted labels) and `p_holm`, which controls the chance of any false
+    The rows are returned with `correlation`, `p` (permuted labels) and `p_holm`, which controls the chance of any false
     row (Holm 1979). Arguments and errors as those of `neuron_significance`; `InputError` also for a table without rows
     and for a neuron that is not there, since its missing p-value would count among the tests.
 

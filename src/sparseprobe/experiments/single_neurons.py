@@ -1,12 +1,12 @@
-"""Every neuron of every layer as a probe of its own, for every feature: k = 1, exhaustively.
+"""Single neurons: a probe on every neuron of every layer for every feature (k = 1, exhaustively).
 
 The paper tries the 30 neurons that a ranking puts first; here all are fitted (module `solvers.one_column`) on training
 examples, ranked by their log loss on training and validation examples together (classes balanced), and the best are
-kept and scored on test. Validation F1 alone would throw the larger part of the evidence away, and many neurons tie at
-its best value: of planted neurons it finds a third, this log loss 95 % (`make bench-statistics`). The control is the
-same search on labels permuted over groups: the test F1 of the neuron that did best on the control's labels, with the
-class shares of the real ones. A best of thousands is lucky on the examples that it was chosen by; that is why test
-scores, which did not choose, are the ones to report.
+kept and scored on test. Validation F1 alone would ignore most of the evidence, and many neurons tie at its best value:
+of planted neurons it finds a third, this log loss 95 % (`make bench-statistics`). The control is the same search on
+labels permuted over groups: the test F1 of the neuron that did best on the control's labels, with the class shares of
+the real ones. The best of thousands of neurons looks too good on the examples it was chosen on; report test scores,
+which chose nothing.
 
 In the paper's single split, which has no validation examples, neurons are ranked by F1 on training examples, and ties
 go to the larger scaled difference of means.

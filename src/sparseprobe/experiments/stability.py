@@ -1,11 +1,11 @@
-"""How often a neuron is chosen when other documents are seen: a neuron that comes and goes is not a finding.
+"""Stability: how often a neuron is chosen if other documents are drawn for training.
 
 Half of the training groups are drawn again and again, and neurons are chosen on each draw: by the selection that was
 asked for, and by `every`, k = 1, which chooses the neurons of the table of single neurons and, as it does, sees
 validation groups too. The frequency of a neuron is
 the share of the draws that chose it (Meinshausen and Buehlmann 2010); the stability of a k is the agreement of all
-draws, corrected for chance (Nogueira, Sechidis and Brown 2018, equation 4): 1 the same neurons always, 0 as if at
-random.
+draws, corrected for chance (Nogueira, Sechidis and Brown 2018, equation 4): 1 if always the same neurons, 0 as
+expected at random.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What a reader wants first: for each feature its best neuron or few, and how F1 grows with k.
+"""Summaries: the best neuron or neurons of each feature, and how F1 grows with k.
 
-The best neuron is the one of the least log loss on training and validation examples, the best layer for a k the one of
-the largest validation F1; what is shown is test F1 with interval and control. So nothing shown was chosen by what is
-shown.
+The best neuron has the lowest log loss on training and validation examples, and the best layer for a k has the highest
+validation F1. The scores shown are test F1 with interval and control, so nothing is chosen by the scores shown.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ def best_neurons(
     ks: Sequence[int] | None = None,
     choose_by: str = "log_loss_choosing",
 ) -> pd.DataFrame:
-    """One row a collection and feature: best neuron (`L3.N609`), sign, f1 with interval and control, and `f1_k...`.
+    """One row per collection and feature: best neuron (`L3.N609`), sign, f1 with interval and control, and `f1_k...`.
 
-    `neurons` is what `single_neurons` gave; `n_positive_groups` says on how many positive test documents the scores
-    stand; `ties` counts the kept neurons that share the best F1 on training and validation examples, from which the log
-    loss chooses. With `sweep`'s table, `f1_k4` is the F1 at k = 4 of the layer that is best for that k, for all `ks` of
-    the sweep if none are named (NaN where it was not probed, or its validation split has one class), and `neuron_k1`
-    the neuron that its probe of k = 1 reads, which need not be the best one. `choose_by` may be another column of
-    scores; `choose_by="f1"` chooses by test scores, as the paper does: only for tables of its single split. Neurons of
-    one score are told apart by how far they part the classes: the difference of the mean log odds on training examples,
-    which has no unit. Raises `InputError` where there is nothing to choose by.
+    `neurons` is the table of `single_neurons`; `n_positive_groups` is the number of positive test documents; `ties`
+    counts the kept neurons that share the best F1 on training and validation examples, among which the log loss
+    decides. With `sweep`'s table, `f1_k4` is the F1 at k = 4 of the layer that is best for that k, by default for all k
+    of the sweep (NaN where a k was not probed or the validation split has one class), and `neuron_k1` the neuron that
+    its probe of k = 1 reads, which need not be the best one. `choose_by` may be another column of scores;
+    `choose_by="f1"` chooses by test scores, as the paper does: only for tables of its single split. Neurons with equal
+    scores are ordered by the difference of the mean log odds of the classes on training examples. Raises `InputError`
+    if the column to choose by has no values.
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)
@@ -62,7 +61,7 @@ def candidate_neurons(neurons: pd.DataFrame, n: int = 3, *, choose_by: str = "lo
     """The few neurons of each feature that are worth a closer look: rows of `single_neurons`' table, the best first.
 
     They are the `n` of the best `choose_by` among the neurons that fire on the feature (mean difference above 0).
-    Raises `InputError` where there is nothing to choose by.
+    Raises `InputError` if the column to choose by has no values.
 
     >>> from sparseprobe.experiments import planted_experiment, single_neurons
     >>> acts, data = planted_experiment(n=300, width=20, informative=1)

@@ -1,7 +1,7 @@
-"""The sweep over k: for each feature and layer, choose k neurons, fit a probe on them, score it beside its control.
+"""The sweep over k: for each feature and layer, choose k neurons, fit a probe on them, and score it and its control.
 
-Neurons are chosen, scaled and fitted on training examples; the validation score is there to choose among rows by; all
-other scores are on test examples, of groups that were never seen. The control is the whole procedure on labels permuted
+Neurons are chosen, scaled and fitted on training examples; use the validation score to choose among rows; all other
+scores are on test examples, from groups that were not trained on. The control is the whole procedure on labels permuted
 over groups. By default the probe on the chosen neurons is an L2 logistic regression (C = 10 on scaled activations);
 `preset="paper"` takes the paper's fits (see `support_probe`) and its single split (section 4).
 """

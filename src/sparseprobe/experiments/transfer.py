@@ -1,4 +1,4 @@
-"""Do neurons read their feature on text of another origin? The honest test of a neuron, since nothing was tuned there.
+"""Transfer: do chosen neurons read their feature on another dataset, on which nothing was tuned?
 
 The chosen neurons come with the probes that were fitted where they were chosen. On another dataset with features of the
 same names each probe is scored as it is, on all labelled examples: `f1` of its coefficient and intercept,
@@ -70,7 +70,7 @@ def transfer(neurons: pd.DataFrame, acts: Activations, data: ProbingDataset, *, 
 
 
 def _require_same_reading(neurons: pd.DataFrame, acts: Activations) -> None:
-    """See that the activations are what the neurons' probes were fitted to."""
+    """Check that model, site and aggregation are those to which the neurons' probes were fitted."""
     for name, given in (("model", acts.model_name), ("site", acts.site), ("aggregation", acts.aggregate)):
         if {given} != set(neurons[name]):
             raise InputError(

@@ -1,4 +1,4 @@
-"""Language models, and where each architecture keeps its neurons and their weights."""
+"""Language models, and where their neurons and the weights of these are."""
 
 from sparseprobe.choices import SITES, Site
 from sparseprobe.demo.shipped_models import shipped_models, shipped_origin, shipped_path

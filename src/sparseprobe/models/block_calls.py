@@ -38,7 +38,7 @@ class TrunkAnatomy:
 def examine_trunk(trunk: nn.Module, embedding: nn.Embedding) -> TrunkAnatomy:
     """Find the blocks of a trunk and, in each, the neurons.
 
-    Raises `UnsupportedModelError` if there is no list of blocks, or a block is not one that we know how to read.
+    Raises `UnsupportedModelError` if there is no list of blocks, or the structure of a block is not known.
     """
     blocks_name, blocks = find_blocks(trunk)
     first_of_build: dict[tuple[object, ...], int] = {}
@@ -75,7 +75,9 @@ def find_blocks(trunk: nn.Module) -> tuple[str, list[nn.Module]]:
     }
     outer = [name for name in lists if not any(name.startswith(other + ".") for other in lists)]
     if not outer:
-        raise UnsupportedModelError(f"{type(trunk).__name__} has no list of blocks: it is no transformer that we know")
+        raise UnsupportedModelError(
+            f"{type(trunk).__name__} has no list of blocks, so it is not a transformer of a known structure"
+        )
     name = max(outer, key=lambda name: sum(weight.numel() for weight in lists[name].parameters()))
     return name, list(lists[name])
 

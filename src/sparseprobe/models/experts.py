@@ -2,8 +2,8 @@
 
 transformers keeps the experts of a mixture as weights of three dimensions and multiplies one slice of them after the
 other with the tokens that are routed there. While such a module runs, a `TorchFunctionMode` sees which slice of the
-output weights is taken and what it is multiplied with: that are the neurons of this expert, one row a routed token. No
-name of a class or a weight plays a part. The module runs its plain loop over experts meanwhile, whichever
+output weights is taken and what it is multiplied with: these are the neurons of this expert, one row per routed token.
+Names of classes and weights are not used. The module runs its plain loop over experts meanwhile, whichever
 faster way it is set to otherwise; cost and memory are those of the tokens that are routed.
 """
 
@@ -137,7 +137,7 @@ def watch_experts(
 def find_stacked(block: nn.Module, outside: Callable[[str], bool]) -> str | None:
     """The module of a block, outside attention, with several stacked weights of several experts; None if none has.
 
-    Raises `UnsupportedModelError` for weights of three dimensions that are no such stack.
+    Raises `UnsupportedModelError` for weights of three dimensions that are not such a stack.
     """
     stacked = [name for name, weight in block.named_parameters() if weight.ndim > 2 and outside(name)]
     modules = sorted({name.rpartition(".")[0] for name in stacked})

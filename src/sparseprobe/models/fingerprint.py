@@ -1,7 +1,7 @@
-"""Tell a model from another of the same shape without reading all of it.
+"""Fingerprint of a model, which distinguishes models of the same shape without reading all weights.
 
 SHA-256 over the config and, for each weight, its name, its shape and 64 values spread evenly through it. Fine-tuning
-moves almost every entry of the matrices it touches, so 64 values tell; a billion need not be read. Values are taken in
+moves almost every entry of the matrices it touches, so 64 values suffice. Values are taken in
 the precision the model is loaded in: a checkpoint in float16 and in float32 gives two fingerprints, as it should,
 since its activations differ.
 """

@@ -1,7 +1,7 @@
-"""A Hugging Face model as the thing this library reads: its layers, widths and weights, by its own module names.
+"""A Hugging Face model as this library reads it: its layers, widths and weights, by its own module names.
 
 The model computes exactly what it computed before: weights are not folded, centred or copied, and nothing is patched.
-Hooks are set while something is read and taken away after it.
+Hooks are set during a read and removed afterwards.
 """
 
 from __future__ import annotations
@@ -220,9 +220,9 @@ class LanguageModel:
         return None if self.final_norm_name is None else self.module.get_submodule(self.final_norm_name)
 
     def neuron_weights(self, layer: int) -> NeuronWeights:
-        """Input and output weights of a layer's neurons, one row a neuron.
+        """Input and output weights of a layer's neurons, one row per neuron.
 
-        Raises `UnsupportedModelError` for a layer of experts, and for weights that are no plain matrices.
+        Raises `UnsupportedModelError` for a layer of experts, and for weights that are not plain matrices.
         """
         self.width("mlp", layer)
         if self.layers[layer].experts is not None:

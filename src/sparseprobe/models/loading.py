@@ -1,7 +1,7 @@
 """Load a model by name: a shipped demo model, a local folder, or one of the Hugging Face hub.
 
 Weights are used as they are, in the precision asked for, with eager attention (the reference arithmetic of every
-architecture). Each way in which it can fail is one sentence that says what was looked for, and where.
+architecture). Each failure is reported in one sentence that says what was searched for, and where.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def load_model(
 
     >>> load_model("no-such-folder/and/no-such-model")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    sparseprobe.errors.InputError: unknown model 'no-such-folder/and/no-such-model': it is no folder here, ...
+    sparseprobe.errors.InputError: unknown model 'no-such-folder/and/no-such-model': it is not a folder here, ...
     """
     if dtype not in DTYPES:
         raise UnknownNameError("dtype", dtype, DTYPES)
@@ -253,11 +253,13 @@ def _cannot_load(name: str, source: str, error: Exception) -> InputError:
     elif any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
         where = "the Hugging Face hub does not have it"
     elif any(isinstance(cause, HFValidationError) for cause in causes):
-        where = "it is no name of the Hugging Face hub"
+        where = "it is not a valid name on the Hugging Face hub"
     else:
         where = "the Hugging Face hub could not be reached"
     shipped = ", ".join(shipped_models()) or "none"
-    return InputError(f"unknown model {name!r}: it is no folder here, {where}, and the models shipped are: {shipped}")
+    return InputError(
+        f"unknown model {name!r}: it is not a folder here, {where}, and the models shipped are: {shipped}"
+    )
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

@@ -1,9 +1,9 @@
-"""Weights of a layer's neurons, one row a neuron, whatever the layout of the checkpoint.
+"""Weights of a layer's neurons, one row per neuron, whatever the layout of the checkpoint.
 
 Neuron j of a plain MLP is  a_j = sigma(W_in[j] . x + b_in[j])  and adds  a_j W_out[j]  to the MLP's output; of a gated
-one sigma(W_gate[j] . x + b_gate[j]) * (W_in[j] . x + b_in[j]). x is the normalised residual stream. What the MLP gives
-joins the residual stream as it is, but in models where it is scaled or goes through a norm of its own first (see
-`Layer`). All are views of the model's own weights: an in-place change changes the model.
+one sigma(W_gate[j] . x + b_gate[j]) * (W_in[j] . x + b_in[j]). x is the normalised residual stream. The output of the
+MLP is added to the residual stream, in some models after a factor or a norm of its own (see `Layer`). All are views of
+the model's own weights: an in-place change changes the model.
 """
 
 from __future__ import annotations

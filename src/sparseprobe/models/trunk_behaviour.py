@@ -1,4 +1,4 @@
-"""What the tokens of a text do to each other in a whole trunk, and what padding does to them: seen by trying.
+"""How a whole trunk treats positions and padding, found by running it.
 
 A short and a longer text are run a few times, and the outputs of all blocks are compared:
 

@@ -3,7 +3,7 @@
 Text is read once: the pass that gives the neuron's activations also gives the scale of the final norm, what the layer
 does on the training text, and the losses that the ablation starts from. Cost beside it: for each set of neurons that is
 ablated (the one, and its matched controls) the layers from its own on, over the ablation's split (`ablation=False`
-omits them). Memory: 4 bytes a token.
+omits them). Memory: 4 bytes per token.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ _BETWEEN = re.compile(r"\+(?=L)")
 def neuron_sets(neurons: Neurons, model: LanguageModel | None = None) -> tuple[NeuronSet, ...]:
     """The sets that `neurons` names, in order, each different one once, its neurons ascending.
 
-    Raises `InputError` for what is no neuron, for an empty list, and, with `model`, for neurons that it does not have.
+    Raises `InputError` for anything that is not a neuron, for an empty list, and, with `model`, for neurons that it
+    does not have.
 
     >>> [name_of(chosen) for chosen in neuron_sets(["L3.N609", ["L4.N2", (3, 1)]])]
     ['L3.N609', 'L3.N1+L4.N2']

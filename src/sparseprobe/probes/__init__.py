@@ -1,4 +1,4 @@
-"""Read a feature from chosen neurons: scaling, scores with intervals, controls, and scikit-learn estimators."""
+"""Probes on chosen neurons: scikit-learn estimators, and scores with intervals."""
 
 from sparseprobe.probes.neuron_selector import NeuronSelector
 from sparseprobe.probes.sparse_path import SparsePath

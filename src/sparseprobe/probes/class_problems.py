@@ -58,7 +58,7 @@ def _checked_weights(class_weight: object, y: NDArray[Any]) -> dict[Any, float]:
     known = np.unique(y).tolist()
     for label, weight in class_weight.items():
         if label not in known:
-            raise InputError(f"class_weight has a weight for {label!r}, which is no class: the classes are {known}")
+            raise InputError(f"class_weight has a weight for {label!r}, which is not a class: the classes are {known}")
         if not isinstance(weight, int | float | np.integer | np.floating) or not 0 < weight < np.inf:
             raise InputError(f"class_weight must give finite numbers above 0, got {weight!r} for the class {label!r}")
     return {label: float(weight) for label, weight in class_weight.items()}

@@ -22,9 +22,9 @@ from sparseprobe.threads import single_threaded_algebra
 class NeuronSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
     """Keep the k neurons that a selection chooses.
 
-    Parameters: `k`, `selection` (a name or an object), `class_weight`, `seed` as in `SparseProbe`. For more than two
-    classes each against the rest takes part: neurons are taken in the order in which the classes' paths for k = 1, 2,
-    ... reach them. Attributes: `support_` (k,) neurons, ascending.
+    Parameters: `k`, `selection` (a name or an object), `class_weight`, `seed` as in `SparseProbe`. With more than two
+    classes, each class against the rest has a path for k = 1, 2, ..., and neurons are taken in the order in which these
+    paths reach them. Attributes: `support_` (k,) neurons, ascending.
 
     >>> X = np.random.default_rng(0).standard_normal((200, 30)); y = X[:, 4] - X[:, 11] > 0
     >>> NeuronSelector(k=2).fit(X, y).get_support(indices=True)

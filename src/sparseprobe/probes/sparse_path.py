@@ -196,7 +196,7 @@ def _checked_groups(groups: Any, n: int) -> NDArray[Any] | None:
 
 
 def _refuse_split_groups(folds: list[Fold], groups: NDArray[Any] | None) -> None:
-    """See that no group trains and tests in the same fold."""
+    """Check that no group is in both the training and the test part of a fold."""
     if groups is None:
         return
     for train, test in folds:

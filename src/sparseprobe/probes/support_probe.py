@@ -61,7 +61,7 @@ def fit_supports(
 ) -> list[SupportProbe]:
     """A probe on each of the chosen supports; with `preset="paper"` loss and C are the paper's.
 
-    Raises `UnknownNameError` for a loss that is not in `LOSSES`, `InputError` for a C that is no number above 0.
+    Raises `UnknownNameError` for a loss that is not in `LOSSES`, `InputError` for a C that is not a number above 0.
 
     >>> from sparseprobe.selection import MeanDifference, Problem
     >>> problem = Problem.of([[0.0, 1.0], [1.0, 0.9], [5.0, 1.1], [6.0, 1.0]], [0, 0, 1, 1])

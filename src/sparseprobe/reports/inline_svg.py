@@ -11,7 +11,7 @@ _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 
 
 def inline_svg(text: str, name: str, *, label: str) -> str:
-    """The svg element of a file; `name` goes before each of its ids, `label` says what a reader who hears it is told.
+    """The svg element of a file; `name` goes before each of its ids, `label` is the text for screen readers.
 
     >>> inline_svg('<?xml version="1.0"?><svg id="a"><use href="#a"/></svg>', "f", label="F1 by layer")
     '<svg class="drawn" role="img" aria-label="F1 by layer" id="f-a"><use href="#f-a"/></svg>'

@@ -159,7 +159,7 @@ def _referred(table: str, sentences: Sequence[Sentence]) -> list[int]:
 
 
 def embedded(data: object) -> str:
-    r"""JSON that can stand inside a script element: no character of it can end the element.
+    r"""JSON that can be placed inside a script element: no character of it can end the element.
 
     >>> print(embedded({"text": "</script>"}))
     {"text":"\u003c/script\u003e"}
@@ -237,7 +237,7 @@ def _values(values: pd.Series, digits: int = DIGITS) -> dict[str, Any] | list[An
 
 
 def _rounded(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
-    """Numbers with so many significant digits, whole arrays at a time."""
+    """Numbers rounded to this many significant digits, for whole arrays."""
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.floor(np.log10(np.abs(values)))
         scale = 10.0 ** (digits - 1 - np.where(np.isfinite(size), size, 0))

@@ -1,1 +1,1 @@
-"""Runs: one folder with everything, what was asked of it, and the catalogue of what can be asked."""
+"""Runs: a folder with settings, data and tables, and the catalogue of experiments that a run can do."""

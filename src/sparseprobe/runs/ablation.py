@@ -17,7 +17,7 @@ from sparseprobe.runs.experiment import Experiment, Part, Question, Sources, Wor
 from sparseprobe.tables import ABLATION
 
 ABLATED, KEPT = 3, 100
-"""How many neurons of a feature are ablated, and kept of a layer, where a run does not say."""
+"""Defaults: neurons ablated per feature, and neurons kept per layer."""
 
 
 def few_best_neurons(neurons: pd.DataFrame, n: int) -> pd.DataFrame:

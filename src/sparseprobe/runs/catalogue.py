@@ -1,4 +1,4 @@
-"""The experiments by name, for whoever is given a name: a run's settings, the command line.
+"""The experiments by name, as settings of a run and the command line refer to them.
 
 A run makes one layer after another and all experiments of a layer together; an experiment that compares all layers is
 one part. A new experiment or study is one more entry here.
@@ -92,10 +92,10 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         _probing("sweep", "k-sparse probes for each k", SWEEP, plan_sweep, "selection k preset"),
         _probing("neurons", "every single neuron", NEURONS, plan_neurons, "keep preset"),
         _probing("dense", "one probe on all neurons of a layer", DENSE, plan_dense, "preset"),
-        _probing("pruning", "remove the best neuron, again and again", PRUNING, plan_pruning, "selection k preset"),
+        _probing("pruning", "remove the best neuron again and again", PRUNING, plan_pruning, "selection k preset"),
         _probing(
             "baselines",
-            "permuted labels, random neurons, random bases beside the sweep",
+            "the sweep beside permuted labels, random neurons and random bases",
             BASELINES,
             plan_baselines,
             "selection k preset",
@@ -109,7 +109,12 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "selection k preset",
         ),
         _probing(
-            "significance", "which neurons are more than luck", SIGNIFICANCE, plan_significance, "", by_layer=False
+            "significance",
+            "which neurons stand out by more than chance",
+            SIGNIFICANCE,
+            plan_significance,
+            "",
+            by_layer=False,
         ),
         _probing(
             "regression",
@@ -144,7 +149,7 @@ def experiment_named(name: str) -> Experiment:
 
 
 def usual_experiments(data: ProbingDataset) -> tuple[str, ...]:
-    """What one would do first: sweep and single neurons for binary features, regression for continuous ones.
+    """The default experiments: sweep and single neurons for binary features, regression for continuous ones.
 
     >>> from sparseprobe.experiments import planted_experiment
     >>> usual_experiments(planted_experiment(n=100, width=5)[1])
@@ -167,7 +172,7 @@ def checked_work(names: Iterable[str], question: Question) -> dict[str, Work]:
 
 
 def sources_of(activations: Activations, tables: Mapping[str, pd.DataFrame], folder: Path | None = None) -> Sources:
-    """Activations as parts read them: the layer that was read last is kept for the next part."""
+    """The inputs of parts; the layer that was read last is kept for the next part."""
     return Sources(activations, lru_cache(maxsize=1)(partial(ProbedLayer.read, activations)), tables, folder)
 
 
@@ -183,9 +188,9 @@ def do_experiment(
     progress: Progress = SILENT,
     **settings: Any,
 ) -> pd.DataFrame:
-    """The table of one experiment of activations: the same as a run with it would write.
+    """The table of one experiment on stored activations, the same as a run would write.
 
-    Raises `InputError` for a setting that it has no use for, an experiment that needs more than activations, and what
+    Raises `InputError` for a setting that it does not accept, an experiment that needs more than activations, and what
     the experiment cannot do.
 
     >>> from sparseprobe.experiments import planted_experiment
@@ -200,7 +205,7 @@ def do_experiment(
     said += [] if preset == "default" else ["preset"]
     unused = sorted(set(said) - set(experiment.takes))
     if unused:
-        raise InputError(f"the experiment {name!r} takes no {' and no '.join(unused)}: omit {_it(unused)}")
+        raise InputError(f"the experiment {name!r} does not accept {' or '.join(unused)}: omit {_it(unused)}")
     question = Question(data, chosen_layers(acts, data, layers), acts.site, features, seed, preset, settings)
     parts = list(experiment.check(question)(sources_of(acts, {})))
     tables: list[pd.DataFrame] = []

@@ -1,11 +1,11 @@
-"""What an experiment is to a run: one contract for all of them.
+"""The contract between a run and its experiments.
 
-    Experiment.check(Question)   before anything is extracted: refuses what cannot be done, hands back the work
+    Experiment.check(Question)   before anything is extracted: refuses what cannot be done, returns the work
     work(Sources)                once there are activations and the tables that it needs: the parts of its table
     Part.make()                  one part, a table of its own: a layer, or for the ablation a feature
 
-A part depends on its key alone, not on when or where it is made, so a run goes on after a stop where it was, and parts
-may be made anywhere. `run_parts` is the one place where they are made.
+A part depends only on its key, not on when or where it is made, so a stopped run continues where it was, and parts may
+be made anywhere. `run_parts` is the one place where they are made.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from sparseprobe.tables import Column
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is asked of experiments, and all that is known before anything is extracted; the same for all of them."""
+    """The settings of experiments and what is known before extraction; the same for all experiments of a run."""
 
     data: ProbingDataset
     widths: Mapping[int, int]
-    """Of the layers that are asked for."""
+    """The width of each requested layer."""
     site: str
     features: Sequence[str] | None = None
     """None: all."""
@@ -42,7 +42,7 @@ class Question:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """selection, k, keep, ...; None or absent: the experiment's own default."""
     model: LanguageModel | None = None
-    """Only where an experiment that is asked for needs it."""
+    """Only if one of the experiments needs it."""
 
     @cached_property
     def binary(self) -> LabelledExamples:
@@ -57,8 +57,8 @@ class Question:
     def named(self, kind: str, *, asking: str = "the run") -> list[str]:
         """The features of a kind among those asked for.
 
-        Raises `UnknownNameError` for a feature that the dataset does not have, `InputError` if none is left, which
-        names what is `asking`.
+        Raises `UnknownNameError` for a feature that the dataset does not have, `InputError` if none is left, whose
+        message begins with `asking`.
         """
         kinds = dict(zip(self.data.features["name"], self.data.features["kind"], strict=True))
         for feature in self.features or ():
@@ -70,7 +70,7 @@ class Question:
         return chosen
 
     def given(self, names: Iterable[str]) -> dict[str, Any]:
-        """Those of these settings that are given."""
+        """The settings among `names` that were given."""
         return {name: self.settings[name] for name in names if self.settings.get(name) is not None}
 
 
@@ -87,15 +87,15 @@ def model_of(question: Question, experiment: str) -> LanguageModel:
 
 @dataclass(frozen=True)
 class Sources:
-    """What parts are made from."""
+    """The inputs of parts."""
 
     activations: Activations
     layer: Callable[[int, LabelledExamples], ProbedLayer]
-    """Reads a layer, or hands back the one that was read last, so that the experiments share it."""
+    """Reads a layer, or returns the one that was read last, so that experiments share it."""
     tables: Mapping[str, pd.DataFrame]
-    """Of the experiments that are done."""
+    """The tables of finished experiments."""
     folder: Path | None = None
-    """Of the run, where parts may keep what they share; None outside a run."""
+    """The folder of the run, where parts may keep what they share; None outside a run."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Part:
     key: str
     make: Callable[[], pd.DataFrame]
     layer: int | None = None
-    """The layer that it reads, so that parts of one layer can be made together; None: all of them, or none."""
+    """The layer that it reads, so that parts of one layer can be made together; None: all layers, or none."""
 
 
 Work = Callable[[Sources], Iterable[Part]]
@@ -114,13 +114,13 @@ Work = Callable[[Sources], Iterable[Part]]
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment: what it tells, its columns, what it takes and needs, and its check, which hands back the work."""
+    """One experiment: its description, columns, settings and needs, and its check, which returns the work."""
 
     name: str
     about: str
     columns: tuple[Column, ...]
     takes: tuple[str, ...]
-    """Which settings it has a use for, beside features, layers and seed."""
+    """The settings that it accepts in addition to features, layers and seed."""
     check: Callable[[Question], Work]
     """Raises `InputError` for what cannot be done, before anything is extracted."""
     kind: str = "binary"
@@ -131,6 +131,6 @@ class Experiment:
 
 
 def run_parts(parts: Sequence[Part], done: Callable[[Part, pd.DataFrame], None]) -> None:
-    """Make parts in this process, one after the other; `done` is told each as soon as it is made."""
+    """Make parts in this process, one after the other; `done` is called with each as soon as it is made."""
     for part in parts:
         done(part, part.make())

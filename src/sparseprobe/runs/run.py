@@ -1,16 +1,16 @@
-"""A run: one model, one dataset, everything in one folder, and the way on after a stop.
+"""A run: one model and one dataset, everything in one folder, resumed after a stop.
 
-    spec.yaml                  what was asked (RunSpec), written first of all
+    spec.yaml                  the settings (RunSpec), written first
     provenance.json            software, hardware, hashes, times
     dataset/                   the texts as token ids, the labels, the splits
-    activations/               the wanted layers at the labelled positions
-    reference/                 for the ablation: what neurons do on the training text
+    activations/               the chosen layers at the labelled positions
+    reference/                 for the ablation: activations on the training text
     tables/EXPERIMENT.parquet  one table for each experiment: sweep, neurons, ...
     report.html                all of it on one page
 
-A stage that is complete is not done again, and the tables are written part by part (a layer, or for the ablation a
-feature), so a run that was stopped goes on where it was: the settings come from `spec.yaml`, and every random draw is
-keyed by what it is, not by when it happens.
+A complete stage is not repeated, and tables are written part by part (one layer, or for the ablation one feature), so a
+stopped run continues where it was: the settings come from `spec.yaml`, and every random draw is keyed by what it is
+for, not by when it happens.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ from sparseprobe.runs.spec import RunSpec
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """What a run left, finished or not."""
+    """The results of a run, finished or not."""
 
     folder: Path
     spec: RunSpec
     tables: Mapping[str, pd.DataFrame]
-    """By the name of the experiment; those that are whole."""
+    """The complete tables by the name of the experiment."""
 
     @property
     def sweep(self) -> pd.DataFrame:
@@ -97,12 +97,12 @@ class Run:
 def run(
     spec: RunSpec | None = None, out: str | Path | None = None, *, progress: Progress = SILENT, **settings: Any
 ) -> Run:
-    """Do all stages that `out` does not hold yet, and return the tables.
+    """Carry out a run: do every stage that `out` does not hold yet, and return the results.
 
     The settings are those of `RunSpec`, given as one, or by name, or both: `run(model="demo-4.7m", dataset="fr.csv",
-    out="runs/fr")`. Raises `StorageError` where `out` belongs to a run with other settings (but for its experiments),
-    another process works in it, or it cannot be written; another `SparseProbeError` for any setting that cannot be
-    used. Nothing that was done before is lost.
+    out="runs/fr")`. Raises `StorageError` if `out` belongs to a run with different settings (other than its
+    experiments), another process works in it, or it cannot be written; another `SparseProbeError` for any setting that
+    cannot be used. Existing results are never lost.
     """
     if out is None:
         raise InputError("a run needs out, the folder to write: give for example out='runs/mine'")
@@ -118,15 +118,15 @@ def run(
 def resume(folder: str | Path, *, progress: Progress = SILENT) -> Run:
     """Finish a run that stopped, with the settings that it was started with.
 
-    Raises `DataError` where the folder holds no run, and what `run` raises.
+    Raises `DataError` if the folder holds no run, and what `run` raises.
     """
     return run(run_folder.spec_of(Path(folder)), folder, progress=progress)
 
 
 def open_run(folder: str | Path) -> Run:
-    """The run in a folder with the tables that are whole; nothing is computed or written.
+    """Open the run in a folder with its complete tables; nothing is computed or written.
 
-    Raises `DataError` where the folder holds no run or a table is damaged, `StorageError` where its `spec.yaml` was
+    Raises `DataError` if the folder holds no run or a table is damaged, `StorageError` if its `spec.yaml` was
     edited after its tables were made.
     """
     place = Path(folder)
@@ -149,7 +149,7 @@ def _spec(spec: RunSpec | None, settings: Mapping[str, Any]) -> RunSpec:
 
 
 def _run(spec: RunSpec, folder: Path, progress: Progress) -> Run:
-    """Do what is missing, in a folder that is this process's own."""
+    """Do what is missing, in a folder reserved for this process."""
     with run_folder.asked(folder, spec):
         model = load_model(spec.model, device=spec.device, dtype=spec.model_dtype)
         data = _dataset(folder / run_folder.DATASET, spec, model.tokenizer)
@@ -188,7 +188,7 @@ def _dataset(folder: Path, spec: RunSpec, tokenizer: Any) -> ProbingDataset:
 
 
 def _reading(spec: RunSpec, data: ProbingDataset) -> dict[str, Any]:
-    """What is read of the model, as `extract` takes it."""
+    """The arguments of `extract`."""
     return {
         "layers": spec.layers,
         "site": spec.site,
@@ -199,7 +199,7 @@ def _reading(spec: RunSpec, data: ProbingDataset) -> dict[str, Any]:
 
 
 def _checked(spec: RunSpec, names: list[str], model: LanguageModel, data: ProbingDataset) -> dict[str, Work]:
-    """The work of every experiment; raises for what a later stage would not take, before the first one begins."""
+    """The work of every experiment; raises for anything that a later stage would refuse."""
     needs_model = any(experiment_named(name).needs_model for name in names)
     _, read = prepare(model, data, **_reading(spec, data), batch_tokens=BATCH_TOKENS, padding="right")
     question = Question(

@@ -1,8 +1,8 @@
-"""The folder of a run: who works in it, what was asked, and whether it is done.
+"""The folder of a run: which process works in it, its settings, and whether it is finished.
 
-A process that works in the folder leaves a note of itself there (`.running-*.json`) as long as it does. A note of a
-process that is no longer there counts for nothing and is removed, so a run that was killed does not stand in the way of
-its resumption. Two processes that start at the same moment may both give way, but never both go on.
+A process that works in the folder keeps a note there (`.running-*.json`) meanwhile. The note of a process that no
+longer exists is ignored and removed, so a killed run can be resumed. If two processes start at the same moment, both
+may stop, but never do both continue.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sparseprobe.runs.spec import RunSpec
 
 SPEC, RECORD, DATASET, ACTIVATIONS = "spec.yaml", "provenance.json", "dataset", "activations"
 _MAY_CHANGE = ("experiments", "device", "memory")
-"""Settings that the numbers of a run do not depend on: more may be asked of it, and it may go on elsewhere."""
+"""Settings that do not affect results: experiments may be added, and the run may continue on another machine."""
 _CLOCK = 5.0  # seconds by which the start of a process may seem to move when the clock is set
 
 
@@ -41,7 +41,7 @@ def table_path(folder: Path, name: str) -> Path:
 def alone_in(folder: Path) -> Iterator[None]:
     """Work in a folder that no other process works in, and remove what a process that was killed left half-written.
 
-    The folder is made if need be, and removed again if it is empty in the end.
+    The folder is created if necessary, and removed again if it is empty at the end.
 
     Raises:
         StorageError: another process works in the folder, or it cannot be written.
@@ -64,7 +64,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def _require_gone(folder: Path, note: Path) -> None:
-    """Remove the note of a process that is no longer there; raises `StorageError` if it is."""
+    """Remove the note of a process that no longer exists; raises `StorageError` if it does exist."""
     try:
         about = json.loads(note.read_text("utf-8"))
         number, began, host, since = (about[name] for name in ("process", "began", "host", "since"))
@@ -75,7 +75,7 @@ def _require_gone(folder: Path, note: Path) -> None:
         return
     if host != platform.node():
         raise StorageError(
-            f"process {number} on {host} has been working in {folder} since {since}: wait for its end, "
+            f"process {number} on {host} has been working in {folder} since {since}: wait until it ends, "
             f"or remove {note} if it was killed"
         )
     try:
@@ -84,7 +84,7 @@ def _require_gone(folder: Path, note: Path) -> None:
         there = False
     if there:
         raise StorageError(
-            f"a run is going on in {folder}, by process {number} since {since}: wait for its end, "
+            f"another process ({number}) has been working in {folder} since {since}: wait until it ends, "
             "or choose another --out"
         )
     note.unlink(missing_ok=True)
@@ -92,7 +92,7 @@ def _require_gone(folder: Path, note: Path) -> None:
 
 @contextmanager
 def asked(folder: Path, spec: RunSpec) -> Iterator[None]:
-    """Write down what is asked first of all; if it turns out that it cannot be done, what was asked before stands."""
+    """Write the settings first; if it turns out that they cannot be used, restore the previous ones."""
     path = folder / SPEC
     before = path.read_bytes() if path.exists() else None
     write_yaml(path, asdict(spec))
@@ -107,7 +107,7 @@ def asked(folder: Path, spec: RunSpec) -> Iterator[None]:
 
 
 def spec_of(folder: Path) -> RunSpec:
-    """What was asked of the run in a folder; raises `DataError` if it holds none."""
+    """The settings of the run in a folder; raises `DataError` if it holds none."""
     path = folder / SPEC
     if not path.is_file():
         raise DataError(f"{folder} holds no run (no {SPEC}): give the folder that `sparseprobe run --out` wrote")
@@ -115,9 +115,9 @@ def spec_of(folder: Path) -> RunSpec:
 
 
 def refuse_other_settings(folder: Path, spec: RunSpec) -> None:
-    """See that the folder is new, or belongs to a run with the same settings, but for those that may change.
+    """Check that the folder is new, or belongs to a run with the same settings, except those that may change.
 
-    Raises `StorageError` if it does not, also where its `spec.yaml` was edited after its tables were begun.
+    Raises `StorageError` if not, and if its `spec.yaml` was edited after its first tables were made.
     """
     path = folder / SPEC
     if not path.exists():
@@ -125,7 +125,7 @@ def refuse_other_settings(folder: Path, spec: RunSpec) -> None:
     changed = _changed(asdict(RunSpec.from_yaml(path)), spec)
     if changed:
         raise StorageError(
-            f"{folder} holds a run with other settings ({', '.join(changed)}): choose another --out, "
+            f"{folder} holds a run with different settings ({', '.join(changed)}): choose another --out, "
             f"or `sparseprobe resume {folder}` to finish the run that is there"
         )
     record = _record(folder)
@@ -139,9 +139,9 @@ def refuse_other_settings(folder: Path, spec: RunSpec) -> None:
 
 
 def is_finished(folder: Path, spec: RunSpec) -> bool:
-    """Whether all that is asked is there already, so that nothing needs to be written.
+    """Whether every requested table exists already, so that nothing needs to be written.
 
-    Raises `StorageError` for a dataset that was changed.
+    Raises `StorageError` if the dataset was changed.
     """
     record = _record(folder)
     names = record.get("experiments") or []
@@ -158,7 +158,7 @@ def is_finished(folder: Path, spec: RunSpec) -> bool:
 
 
 def begin_record(folder: Path, spec: RunSpec, experiments: list[str]) -> None:
-    """Record beside the tables with which settings they are made."""
+    """Record the settings with which the tables are made."""
     record = _record(folder)
     if record.get("spec") == asdict(spec) and record.get("experiments") == experiments:
         return
@@ -191,6 +191,6 @@ def _free(spec: RunSpec) -> dict[str, Any]:
 
 
 def _changed(before: dict[str, Any], spec: RunSpec) -> list[str]:
-    """Settings that differ from those recorded, but for those that may."""
+    """Settings that differ from the recorded ones, except those that may change."""
     settings = {name: value for name, value in asdict(spec).items() if name not in _MAY_CHANGE}
     return [name for name, value in settings.items() if name in before and before[name] != value]

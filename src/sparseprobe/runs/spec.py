@@ -1,9 +1,9 @@
-"""What is asked of a run: each setting once, with its type, default, help text and the way in which it is read.
+"""The settings of a run: each one once, with its type, default, help text and converter.
 
 The command line builds its options from these fields, `spec.yaml` holds them, and Python passes them. However a setting
-is written, it is brought to the same plain value when it is given (a lone name or number is a list of one, a path its
-text, NumPy's numbers Python's), so the same question has the same `RunSpec` and a run folder recognises its own
-settings. What can be refused without a model or a dataset is refused here, before anything heavy is imported.
+is written, it is converted to the same plain value (a single name or number to a list, a path to text, NumPy's numbers
+to Python's), so equal settings give equal `RunSpec` and a run folder recognises its own settings. Mistakes that can be
+found without a model or a dataset are refused here, before anything heavy is imported.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from sparseprobe.errors import DataError, InputError, UnknownNameError
 
 
 def text(name: str, value: Any) -> str:
-    """A text or a path.
+    """The value as text; a path becomes its text.
 
     >>> text("model", "demo-4.7m")
     'demo-4.7m'
@@ -146,11 +146,11 @@ class Setting:
     plain: Callable[[str, Any], Any] = text
     """From (name, value) to the plain value that `spec.yaml` holds; `InputError` for a value that cannot be used."""
     choices: tuple[str, ...] = ()
-    """The names that it may have; empty where any will do."""
+    """The accepted names; empty if any is accepted."""
     extensible: bool = False
     """Whether Python code may add to the choices, so that only the command line can refuse a name at once."""
     repeated: bool = False
-    """Whether the command line takes it several times, one value each."""
+    """Whether the option may be repeated on the command line, with one value each time."""
 
     @property
     def listed(self) -> bool:
@@ -173,7 +173,7 @@ _Count = partial(integer, least=1)
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What is asked of a run: the options of `sparseprobe run`, and the record in `spec.yaml`.
+    """The settings of a run: the options of `sparseprobe run`, and the record in `spec.yaml`.
 
     >>> RunSpec("demo-4.7m", "natural_language", k=4, layers="0,2", features="fr").k
     [4]
@@ -204,12 +204,12 @@ class RunSpec:
         str | None, Setting("The column that names the document; texts of one document stay in one split.")
     ] = None
     split_column: Annotated[
-        str | None, Setting("The column with the source's own split, which is then kept. Default: split anew.")
+        str | None, Setting("The column with the source's own split, which is then kept. Default: make a new split.")
     ] = None
     positions: Annotated[
         str | None,
         Setting(
-            "Of conversations in the column `messages`, whose contents are read: assistant, user or last.",
+            "Messages that are read if the text column holds conversations: assistant, user or last.",
             choices=("assistant", "user", "last"),
         ),
     ] = None
@@ -218,7 +218,7 @@ class RunSpec:
         Setting("Any other setting of the collection, written name=value; may be repeated.", _mapping, repeated=True),
     ] = None
     bos: Annotated[
-        BosPolicy, _one_of(BOS_POLICIES, ": what stands around a text (tokenizer: what it adds by itself).")
+        BosPolicy, _one_of(BOS_POLICIES, ": special tokens around a text (tokenizer: as it adds them by itself).")
     ] = "tokenizer"
     layers: Annotated[str | list[int], Setting("The layers: all, 3, 0:4 or 0,2,5.", _layers)] = "all"
     site: Annotated[Site, _one_of(SITES, ": where in the model activations are read.")] = "mlp"
@@ -239,7 +239,7 @@ class RunSpec:
     selection: Annotated[
         str | None,
         Setting(
-            f"How the k neurons are chosen: {', '.join(SELECTIONS)}. Default: each experiment's own way (adaptive; "
+            f"How the k neurons are chosen: {', '.join(SELECTIONS)}. Default: depends on the experiment (adaptive; "
             "optimal for pruning, matching_pursuit for continuous features).",
             choices=SELECTIONS,
             extensible=True,
@@ -248,8 +248,8 @@ class RunSpec:
     k: Annotated[
         list[int] | None,
         Setting(
-            "Numbers of neurons, as 1,2,4,8. Default: the experiment's own; for a sweep the paper's list up to the "
-            "layer's width.",
+            "Numbers of neurons, such as 1,2,4,8. Default: depends on the experiment; for a sweep the paper's list up "
+            "to the layer's width.",
             _counts,
         ),
     ] = None
@@ -261,11 +261,12 @@ class RunSpec:
     preset: Annotated[str, _one_of(PRESETS, " for the paper's own settings.")] = "default"
     seed: Annotated[int, Setting("Seed of every random draw.", integer)] = 0
     device: Annotated[
-        str | None, Setting("Where the model runs: cpu, cuda, cuda:1, ... Default: an accelerator if any.", _device)
+        str | None,
+        Setting("Where the model runs: cpu, cuda, cuda:1, ... Default: an accelerator if there is one.", _device),
     ] = None
     model_dtype: Annotated[Precision, _one_of(PRECISIONS, ": number type of the model's weights.")] = "float32"
     dtype: Annotated[Precision, _one_of(PRECISIONS, ": number type of the stored activations.")] = "float16"
-    memory: Annotated[str | None, Setting("Upper bound for the memory of the extraction, as 4GB.", _size)] = None
+    memory: Annotated[str | None, Setting("Upper bound for the memory of the extraction, such as 4GB.", _size)] = None
 
     def __post_init__(self) -> None:
         """Bring every setting to its plain value; raises `InputError` for a value that cannot be used."""
@@ -280,7 +281,7 @@ class RunSpec:
             object.__setattr__(self, field.name, plain)
 
     def dataset_options(self) -> dict[str, Any]:
-        """How the dataset is to be built from texts, as `load_dataset` takes it; only what is not the default."""
+        """The arguments of `load_dataset` for building the dataset; only those that differ from the default."""
         given: dict[str, Any] = {name: getattr(self, name) for name in BUILDING}
         plain = {field.name: field.default for field in fields(self)}
         return {name: value for name, value in given.items() if value != plain[name]} | (self.settings or {})
@@ -291,7 +292,7 @@ class RunSpec:
 
         Raises:
             DataError: the file is absent, not YAML, lacks the model or the dataset, or holds a setting of another type.
-            UnknownNameError: a setting that no run has.
+            UnknownNameError: the file holds an unknown setting.
         """
         values = read_yaml(path)
         known = settings_of_a_run()
@@ -317,7 +318,7 @@ BUILDING = (
     "positions",
     "bos",
 )
-"""The settings that say how texts become a dataset, beside `settings` with the collection's own."""
+"""The settings that say how texts become a dataset, in addition to `settings`, those of the collection."""
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Choose the k neurons of a probe: rankings, adaptive thresholding, and what a user registers."""
+"""Choose the k neurons of a probe: rankings, adaptive thresholding, exact selection, and selections of your own."""
 
 from sparseprobe.selection.adaptive import AdaptiveThresholding
 from sparseprobe.selection.contract import Certificate, Choice, Ranking, Selection, best_first, choose

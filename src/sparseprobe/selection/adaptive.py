@@ -2,12 +2,12 @@
 
 Start with the neurons of the largest mean difference. Going down a list of k, fit an elastic net on the current neurons
 and keep, for the next smaller k, those of the largest coefficients: C = k / 20, l1 ratio = clip(exp(-k / 20), 0.1,
-0.9). Neurons that are redundant beside others leave, which a ranking of single neurons cannot do.
+0.9). Neurons that are redundant given others are dropped, which a ranking of single neurons cannot do.
 
-The paper goes down the list that was asked for, so that the neurons for k = 4 depend on which other k are in the list.
-By default we go down one fixed ladder (256 128 64 32 16 12 10 8 7 ... 1), and the answer for a k is the same whatever
-else is asked; a k between two rungs takes the largest coefficients of the rung above it. A k above 256 has a rung of
-its own above it, 256 doubled until it holds k, which no smaller k goes through.
+The paper descends through the requested list of k, so that the neurons for k = 4 depend on which other k are in it.
+By default we descend one fixed ladder (256 128 64 32 16 12 10 8 7 ... 1), and the result for a k does not depend on the
+other k; a k between two rungs takes the largest coefficients of the rung above it. For a k above 256 the descent starts
+at 256 doubled until it is at least k; smaller k do not use that rung.
 
 Cost: 15 elastic nets that share Grams (module `solvers.elastic_net`): n 256^2 a few times.
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AdaptiveThresholding:
-    """Elastic nets on fewer and fewer neurons.
+    """Selection by elastic nets on fewer and fewer neurons.
 
     >>> from sparseprobe.selection import Problem
     >>> X = np.random.default_rng(0).standard_normal((300, 40)); y = X[:, 3] + X[:, 8] > 1
@@ -42,7 +42,7 @@ class AdaptiveThresholding:
 
     name: str = "adaptive"
     rungs: Literal["fixed", "asked"] = "fixed"
-    """Which k to go down through: one ladder for all, or those that were asked for (the paper)."""
+    """The k of the descent: one fixed ladder, or those that were asked for (as in the paper)."""
     tolerance: float = 1e-8
     """Relative duality gap of each elastic net."""
 
@@ -56,7 +56,7 @@ class AdaptiveThresholding:
         return [found[k] for k in ks]
 
     def _rungs(self, ks: Sequence[int], start: int) -> list[int]:
-        """The k to go through, descending; the first is where mean differences decide."""
+        """The k of the descent, descending; the neurons of the first are chosen by mean difference."""
         if self.rungs == "asked":
             return sorted(ks, reverse=True)
         return [start, *(rung for rung in reversed(paper.K) if min(ks) <= rung < start)]
@@ -81,7 +81,7 @@ class AdaptiveThresholding:
 
 
 def _start(k: int, width: int) -> int:
-    """The rung from which the descent to k begins: 256, doubled until it holds k, at most the width."""
+    """The rung from which the descent to k begins: 256, doubled until it is at least k, at most the width."""
     start = paper.K[-1]
     while start < k:
         start *= 2

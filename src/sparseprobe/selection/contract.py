@@ -2,15 +2,15 @@
 
 A selection is any object (here: a frozen dataclass in a file of its own) with
 
-    name                      what it is called in tables and on the command line
+    name                      its name in tables and on the command line
     path(problem, ks)         the chosen neurons for each k of `ks`, k ascending, one `Choice` for each
 
 It sees a `Problem`: training examples only. It draws from `problem.generator(...)` only, so that the same problem gives
 the same choice. `ks` are distinct, ascending, and at most the width. `register_selection` gives it its name everywhere.
-Question and answer are checked by `choose`, so that a selection of one's own that breaks the contract is told so.
+`choose` checks arguments and results, so that a selection that breaks the contract raises a clear error.
 
 Most selections are rankings: a score for each neuron, of which the k largest are taken. Those extend `Ranking` and
-write `scores` alone.
+implement only `scores`.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What an exact selection can say of its choice."""
+    """The proof that comes with the choice of an exact selection."""
 
     objective: float
-    """What the chosen support reaches of the objective that was minimised."""
+    """The value of the minimised objective at the chosen support."""
     bound: float
-    """No support of this size reaches less."""
+    """Lower bound: no support of this size has a smaller objective."""
     gap: float
     """(objective - bound) / objective."""
     proven: bool
-    """Whether the gap came below the tolerance that was asked for."""
+    """Whether the gap is within the requested tolerance."""
     nodes: int
-    """Nodes of the search tree that were looked at."""
+    """Nodes of the search tree that were visited."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,19 @@ class Choice:
     support: NDArray[np.int64]
     """(k,) neurons, ascending."""
     fit: LinearFit | None = None
-    """The fit on `support` (scaled columns) that the choice came from, if the selection fits probes."""
+    """The fit on `support` (scaled columns) on which the choice is based, if the selection fits probes."""
     certificate: Certificate | None = None
     """How good the choice is, if the selection is exact."""
     elastic_net: bool = False
-    """Whether the paper's probe on it is the elastic net of adaptive thresholding, in place of a plain regression."""
+    """Whether the paper's probe on it is the elastic net of adaptive thresholding instead of a logistic regression."""
 
 
 class Selection(Protocol):
-    """A way to choose k neurons."""
+    """An object that chooses k neurons."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the selection."""
         ...
 
     def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:
@@ -74,22 +74,23 @@ class Selection(Protocol):
 
 
 class Ranking(ABC):
-    """A selection that takes the k neurons of the largest score."""
+    """A selection that takes the k neurons with the largest scores."""
 
     @abstractmethod
     def scores(self, problem: Problem) -> NDArray[np.float64]:
         """(d,) a score for each neuron; only the order counts."""
 
     def path(self, problem: Problem, ks: Sequence[int]) -> list[Choice]:
-        """The best k for each k; a smaller support lies within a larger one."""
+        """The k neurons with the largest scores, for each k; smaller supports are contained in larger ones."""
         ranking = best_first(self.scores(problem))
         return [Choice(np.sort(ranking[:k])) for k in ks]
 
 
 def choose(selection: Selection, problem: Problem, ks: Sequence[int]) -> list[Choice]:
-    """The choices of a selection, checked: for each k one, with k different neurons of the layer, ascending.
+    """The checked choices of a selection: one for each k, with k different neurons of the layer, ascending.
 
-    Raises `InputError` for a k that is no integer from 1 to the width, and for a selection that answers otherwise.
+    Raises `InputError` for a k that is not an integer from 1 to the width, and for a selection that returns anything
+    else.
 
     >>> from sparseprobe.selection import MeanDifference, Problem
     >>> choose(MeanDifference(), Problem.of([[0.0, 1.0], [2.0, 1.0]], [0, 1]), [1])[0].support
@@ -115,7 +116,7 @@ def choose(selection: Selection, problem: Problem, ks: Sequence[int]) -> list[Ch
 
 
 def best_first(*scores: np.ndarray) -> NDArray[np.int64]:
-    """Neurons by falling score, ties by the next score and then by number; NaN last.
+    """Neurons by descending score, ties by the next score and then by number; NaN last.
 
     >>> best_first(np.array([0.0, 2.0, 0.0]), np.array([1.0, 0.0, 3.0]))
     array([1, 2, 0])

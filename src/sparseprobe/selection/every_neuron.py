@@ -1,7 +1,8 @@
-"""Rank neurons by what each reads alone: the log loss of a logistic probe on it, both classes weighing the same.
+"""Rank neurons by the log loss of a logistic probe on each of them alone, with balanced classes.
 
-The ranking of the table of single neurons (there on training and validation examples together). All neurons are fitted
-at once (module `solvers.one_column`), and judged on the examples that they were fitted on: two parameters each.
+The table of single neurons uses this ranking (there on training and validation examples together). All neurons are
+fitted at once (module `solvers.one_column`) and scored on the examples on which they were fitted: each probe has only
+two parameters.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sparseprobe.statistics.metrics import log_loss
 if TYPE_CHECKING:
     from sparseprobe.selection.problem import Problem
 
-_COLUMNS = 256  # that are judged at once
+_COLUMNS = 256  # scored at once
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Rank neurons by their coefficients in an L1 logistic regression on the whole layer, C = 0.1 (paper, section 4).
 
-Neurons beyond those with a coefficient follow by mean difference.
+Neurons without a coefficient are ranked after the others, by mean difference.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Rank neurons by the mutual information of activation and label (paper, section 4).
 
-`mutual_information` bins each neuron at 16 quantiles and takes the plug-in estimate from the class histograms, less its
-first-order bias (occupied bins - 1) / (2 n) (Miller 1955): one pass over bytes for a whole layer and all features. Of
-weighted examples n is the effective number, (sum of weights)^2 / (sum of their squares) (Kish 1965): it does not depend
-on the unit of the weights, and a few heavy examples are as uncertain as a few examples.
+`mutual_information` bins each neuron at 16 quantiles and takes the plug-in estimate from the class histograms, minus
+its first-order bias (occupied bins - 1) / (2 n) (Miller 1955): one pass over bytes for a whole layer and all features.
+For weighted examples n is the effective number, (sum of weights)^2 / (sum of their squares) (Kish 1965): it does not
+depend on the unit of the weights, and a few heavy examples are as uncertain as a few examples.
 
 `mutual_information_knn` is the paper's k-nearest-neighbour estimator (Ross 2014) as in scikit-learn, some 1,000 times
 slower; the tests compare the two rankings.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def binned_mutual_information(histograms: np.ndarray, *, effective: float | None = None) -> NDArray[np.float64]:
     """Mutual information in nats, (d,), from class histograms (2, d, bins) of examples or of weights.
 
-    `effective` is the number of examples that the bias is that of; by default what the histograms add up to.
+    `effective` is the number of examples for the bias correction; by default the sum of the histograms.
 
     >>> binned_mutual_information(np.array([[[50, 0]], [[0, 50]]])).round(3)     # log 2 - 1 / 200
     array([0.688])

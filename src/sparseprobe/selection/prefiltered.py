@@ -2,7 +2,7 @@
 
 The paper filters before it compares selections (512 neurons of the largest mean difference) and before optimal sparse
 probing (50), because its solvers cannot take a layer. Ours can; the filter is here to do as the paper does, and for
-pruning, where neurons that were removed are no candidates any more.
+pruning, where removed neurons are no longer candidates.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class TrainingLayer:
     """Activations of the training examples of a layer with the labels of all features.
 
     Selections that look at all neurons at once (l1, svm, optimal, mutual_information) read them in float32, whatever
-    the dtype: take away the mean of float64 columns that lie further from 0 than some 10^5 times their spread.
+    the dtype: subtract the mean of float64 columns that lie further from 0 than about 10^5 times their spread.
     """
 
     X: Matrix

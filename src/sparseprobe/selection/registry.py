@@ -1,4 +1,4 @@
-"""Selections by name: those of this package and those that a user adds."""
+"""The selections by name: those of this package and those that a user registers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _SELECTIONS: dict[str, dict[str, Selection]] = {}
 
 
 def register_selection(selection: Selection, *, preset: str = "default", replace: bool = False) -> Selection:
-    """Make a selection known under its name; one with settings of its own for `preset="paper"` is registered twice.
+    """Register a selection under its name; one with other settings for `preset="paper"` is registered twice.
 
-    Raises `InputError` if the name is taken, unless `replace`, and for an object that is no selection.
+    Raises `InputError` if the name is taken, unless `replace`, and for an object that is not a selection.
 
     >>> from sparseprobe.selection import Random
     >>> register_selection(Random(), replace=True).name
@@ -21,15 +21,16 @@ def register_selection(selection: Selection, *, preset: str = "default", replace
     name = _checked(selection).name
     presets = _SELECTIONS.setdefault(name, {})
     if preset in presets and not replace:
-        raise InputError(f"there is a selection {name!r} already: choose another name, or say replace=True")
+        raise InputError(f"there is a selection {name!r} already: choose another name, or pass replace=True")
     presets[preset] = selection
     return selection
 
 
 def selection_named(selection: str | Selection, *, preset: str = "default") -> Selection:
-    """The selection of a name, with the settings of a preset where it has any; a selection itself is handed back.
+    """The selection of a name, with the settings of a preset if it has any; a selection object is returned as it is.
 
-    Raises `UnknownNameError` with the list of known names or presets, `InputError` for an object that is no selection.
+    Raises `UnknownNameError` with the list of known names or presets, `InputError` for anything that is not a
+    selection.
 
     >>> selection_named("mean_difference").name
     'mean_difference'
@@ -45,11 +46,11 @@ def selection_named(selection: str | Selection, *, preset: str = "default") -> S
 
 
 def _checked(selection: Selection) -> Selection:
-    """The selection, if it has what the contract asks for."""
+    """The selection, checked to have a name and a path."""
     named = isinstance(getattr(selection, "name", None), str) and callable(getattr(selection, "path", None))
     if not named or isinstance(selection, type):
         raise InputError(
-            f"{selection!r} is no selection: give a name ({', '.join(selection_names())}), "
+            f"{selection!r} is not a selection: give a name ({', '.join(selection_names())}), "
             "or an object with a name and path(problem, ks)"
         )
     return selection

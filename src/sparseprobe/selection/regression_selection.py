@@ -1,8 +1,8 @@
-"""Choose neurons from which a continuous feature can be read: by correlation, or greedily by what is left to explain.
+"""Choose neurons for a continuous feature: by correlation, or greedily by matching pursuit.
 
 `correlation` takes the k neurons most correlated with the target. `matching_pursuit` takes one at a time, the one most
 correlated with the residual of the least-squares fit on those taken (Pati et al. 1993), so that redundant neurons are
-passed over. Both see centred columns; weights count examples. Cost: one pass over X, or one for each neuron taken.
+skipped. Both use centred columns and weighted examples. Cost: one pass over X, or one for each neuron taken.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""How activations are scaled before they are fitted: each neuron by 1 / (10 max(std, 1e-3)), not centred (paper,
-section 4).
+"""Scaling of activations before a fit: each neuron by 1 / (10 max(std, 1e-3)), not centred (paper, section 4).
 
-The standard deviation is that of the labelled training examples; the floor keeps a neuron that is almost constant from
-being blown up. Not centring leaves 0, the value of a silent neuron, where it is.
+The standard deviation is that of the labelled training examples; the floor prevents a neuron that is almost constant
+from being scaled up. Without centring, the value 0 of a silent neuron stays 0.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from sparseprobe.statistics.class_statistics import ClassStatistics
 
 
 def scale_of(deviation: np.ndarray) -> np.ndarray:
-    """The factor for neurons of a standard deviation, any shape.
+    """The scale factor for standard deviations of any shape.
 
     >>> scale_of(np.array([0.5, 0.0]))
     array([  0.2, 100. ])
@@ -26,8 +25,7 @@ def scale_of(deviation: np.ndarray) -> np.ndarray:
 def deviation_of(statistics: ClassStatistics) -> np.ndarray:
     """Standard deviation of each neuron over the labelled examples of each feature, (n_features, d).
 
-    >>> from sparseprobe import paper
-    from sparseprobe.statistics.class_statistics import class_statistics
+    >>> from sparseprobe.statistics.class_statistics import class_statistics
     >>> X, labels = np.array([[0.0], [2.0], [4.0], [9.0]], np.float32), np.array([[0], [0], [1], [-1]])
     >>> deviation_of(class_statistics(X, labels))
     array([[1.63299316]])

@@ -1,8 +1,8 @@
-"""Rank neurons by their coefficients in a linear support vector machine on the whole layer, hinge loss (paper, section
-4).
+"""Rank neurons by their coefficients in a linear support vector machine on the whole layer (paper, section 4).
 
-scikit-learn's liblinear solves it; its intercept is penalised like a coefficient, as in the paper. Constant neurons are
-left out (coefficient 0): scaled up by 100 they would only slow it down. Where no neuron varies, all coefficients are 0.
+scikit-learn's liblinear solves it with the hinge loss; its intercept is penalised like a coefficient, as in the paper.
+Constant neurons are left out (coefficient 0): scaled up by 100 they would only slow it down. If no neuron varies, all
+coefficients are 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every solver of a linear two-class problem hands back: the answer, and how well it converged."""
+"""The result of every solver of a linear two-class problem: the coefficients, and how well it converged."""
 
 from __future__ import annotations
 

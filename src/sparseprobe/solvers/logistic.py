@@ -43,7 +43,7 @@ def logistic(
 
     X (n, k) finite numbers; y (n,) in {0, 1}; weights (n,) or None for ones; `start` a fit to begin from. `tolerance`
     is the relative duality gap at which the fit counts as converged. Raises `InputError` for labels of one class, bad
-    shapes and a C that is no number above 0.
+    shapes and a C that is not a number above 0.
 
     >>> fit = logistic([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1], C=10.0)
     >>> fit.converged, fit.decision(np.array([[1.5]])).round(6)

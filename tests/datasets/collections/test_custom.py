@@ -181,7 +181,7 @@ def test_settings_that_do_not_fit_are_said(tokenizer: Tokenizer, arguments, erro
         ([[0, 3]], "spans are written"),
         ([{"start": 0}], "spans are written"),
         ([[0, 99, "x"]], r"record 1: the span \[0, 99\) is empty or outside its text"),
-        ([[0, 3, "x"]], "have the label 'x', so there is nothing to tell them from; use unit=\"token\""),
+        ([[0, 3, "x"]], "have the label 'x', so there is no class to compare with; use unit=\"token\""),
         ([[0, 3, "x"], [4, 6, "y"]], "all 1 spans of the column 'spans' with the label 'y' would be left out"),
         ([[0, float("inf"), "x"]], "spans are written"),
         ([[0, 2.5, "x"]], "spans are written"),

@@ -141,7 +141,7 @@ def test_estimate_of_the_largest_pythia(tmp_path):
 
 
 def test_errors(tmp_path, tiny_module):
-    with pytest.raises(InputError, match="unknown model 'nowhere': it is no folder here"):
+    with pytest.raises(InputError, match="unknown model 'nowhere': it is not a folder here"):
         weight_statistics("nowhere")
     hf.GPTNeoXConfig().save_pretrained(tmp_path)
     with pytest.raises(DataError, match="holds no safetensors"):

@@ -1,7 +1,7 @@
 """Which prefix or suffix a token has: thirty of each, the commonest of English word formation.
 
 Paper (arXiv 2305.01610, appendix on feature datasets): an addition to the plain-text features with the same settings
-(256 tokens of context, 10,000 tokens a feature, positives raised to 20 %, the first 10 positions left out). A label
+(256 tokens of context, 10,000 tokens per feature, positives raised to 20 %, the first 10 positions left out). A label
 depends on the token alone. A prefix counts at the beginning of a word only, which is a token with a space in front; one
 without, that could be the first of a line or the middle of a word, is not labelled. A suffix counts in a token of
 letters only. At least STEM letters must be left without the affix, so that neither " in" nor "ing" has one. Where a

@@ -81,7 +81,7 @@ class CompoundFinder:
         self._before_last: dict[str, list[int]] = {}
         for column, words in enumerate(self._words):
             if len(words) < 2:
-                raise InputError(f"{compounds[column]!r} is no compound; give two words or more, with spaces between")
+                raise InputError(f"{compounds[column]!r} is not a compound; give two or more words with spaces between")
             self._last.setdefault(words[-1], []).append(column)
             self._before_last.setdefault(words[-2], []).append(column)
 

@@ -2,10 +2,10 @@
 
     "The capital of Portugal is" + " Lisbon" -> 1      + " Madrid" -> 0
 
-Paper (arXiv 2305.01610, an addition to its ten collections): two examples a fact, at the last token of the completion,
-which ends the sequence. A record has `prompt`, `true` and `false` (a text or several); both completions of a fact are
-in one document, so that a fact is never trained on and tested. A statement that is written twice is kept once; one
-that is called both true and false is an error of the source.
+Paper (arXiv 2305.01610, an addition to its ten collections): two examples per fact, at the last token of the
+completion, which ends the sequence. A record has `prompt`, `true` and `false` (a text or several); both completions of
+a fact are in one document, so that a fact is never trained on and tested. A statement that is written twice is kept
+once; one that is called both true and false is an error of the source.
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ With `positions` the text column holds conversations (lists of role and content)
 chat template; an example is the content of a message: of each one of the `assistant` or the `user`, or of the `last`
 message only. The template's own tokens are never part of one.
 
-A column of 0/1 or true/false is one feature; any other becomes one feature a value, that value against the rest. With
-`unit="span"` the spans stand against each other; with `unit="token"` each token of the text is an example, positive
-inside a span. See `labelled_spans` for boundaries that fall inside a token, `word_tags` for tags.
+A column of 0/1 or true/false is one feature; in any other column each value becomes a feature, that value against the
+rest. With `unit="span"` spans of one label are compared with the other spans; with `unit="token"` each token of the
+text is an example, positive inside a span. See `labelled_spans` for boundaries that fall inside a token, `word_tags`
+for tags.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What part of a LaTeX text a token is in: a fraction, the title, a subscript, inline math ...
 
-Paper (arXiv 2305.01610, appendix on feature datasets): 14 features, 1024 tokens of context, 20,000 tokens a feature,
+Paper (arXiv 2305.01610, appendix on feature datasets): 14 features, 1024 tokens of context, 20,000 tokens per feature,
 25 % positive, the first 5 positions left out. Features that mirror each other (numerator and denominator, subscript
 and superscript, inline and display, start and end of math) take half of their negatives from the mirror.
 

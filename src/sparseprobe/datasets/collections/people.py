@@ -5,11 +5,11 @@ tokens of context, the maximum over the tokens of the surname, 3,000 to 10,000 e
 limited number of repeats of a name, and only names with one class of the property.
 
 Three shapes of source. A record is a text with its `name` (and, if they are known, `surname`, `target_start`,
-`target_end`) and a column for each property; or it speaks of one property, which `feature` names, and `label` is its
-class; a property of the source's own has a feature a class, or one if its classes are truth values. With `table` (a
-file or records of `name` and the properties, best known first), the names are looked for in any texts, whole and as
-written; `names` keeps only the first so many of the table. The document of an example is its person (the surname, where
-no name is given), so that no person is both trained on and tested.
+`target_end`) and a column for each property; or it concerns one property, which `feature` names, and `label` is its
+class; any other property of the source has one feature per class, or one in all if its classes are truth values. With
+`table` (a file or records of `name` and the properties, best known first), the names are looked for in any texts, whole
+and as written; `names` is the number of names used from the top of the table. The document of an example is its person
+(the surname, where no name is given), so that no person is both trained on and tested.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a word is in its sentence: part of speech, dependency relation, morphology, end of sentence.
 
 Any Universal Dependencies treebank in CoNLL-U. Paper (arXiv 2305.01610, appendix on feature datasets): UD English EWT,
-67 features, 512 tokens of context with documents packed sentence by sentence, 25,000 tokens a feature, 20 % positive,
+67 features, 512 tokens of context with documents packed sentence by sentence, 25,000 tokens per feature, 20 % positive,
 the first 5 positions left out. A token has the labels of the first word that it shares a character with.
 
     upos, relation    one value against all other words
@@ -12,7 +12,7 @@ the first 5 positions left out. A token has the labels of the first word that it
     first end         the end of a document's first sentence against the ends of its others
 
 `features="all"` labels, instead of the paper's list, every part of speech, relation and value of every category that
-the treebank has. Counts of its words stand in the settings of the dataset.
+the treebank has. The settings of the dataset record the counts of its words.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draw a feature's examples: so many in all, with positives raised to a given share as far as there are so many.
+"""Draw a feature's examples: a given number, with positives raised to a given share if there are enough.
 
     n_positive = min(positives there are, round(n * max(share, share there is)))
     n_negative = min(negatives there are, n - n_positive)
@@ -28,7 +28,7 @@ def draw(
 ) -> NDArray[np.int64]:
     """Rows to keep, sorted, of labels (n_rows,) in {1, 0, -1}; rows labelled -1 are never drawn.
 
-    `n`: at most so many rows (None: all that the share allows); `positive_share`: raise positives to this
+    `n`: number of rows at most (None: all that the share allows); `positive_share`: raise positives to this
     share, or to all that there are (None: as they come); `kinds` (n_rows,): the kind of each negative;
     `equal_kinds`: rather fewer negatives than more of one kind than of another (of the kinds that there are).
 

@@ -54,7 +54,7 @@ class ChatTemplate:
     def lay_out(self, given: Any, where: str) -> tuple[str, list[tuple[int, int, str]]]:
         """The text of a conversation, and start, stop and role of each content that is not empty.
 
-        Raises `DataError` for what is no list of role and content, and for contents that the template rewrites.
+        Raises `DataError` for anything but a list of role and content, and for contents that the template rewrites.
         """
         messages = _messages(given, where)
         marked = [{**one, "content": f"\ue0f0{number}\ue0f1"} for number, one in enumerate(messages)]

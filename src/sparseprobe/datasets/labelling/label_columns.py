@@ -2,8 +2,8 @@
 
     a column of                                   becomes
     0/1, true/false, yes/no (1.0 and 0.0 too)     one feature, by the column's name
-    any other values                              a feature a value, that value against the rest
-    lists of values (or JSON of them)             a feature a value: 1 in the lists that name it, else 0
+    any other values                              one feature per value, that value against the rest
+    lists of values (or JSON of them)             one feature per value: 1 in the lists that contain it, 0 in the others
     numbers, as a target                          one continuous feature
 
 Nothing (None, NaN, pandas' NA, an empty text) labels nothing; nor does -1 in a column of 0/1, as everywhere here. A
@@ -50,7 +50,7 @@ def features_table(
 def target_columns(
     columns: Sequence[str], values: Sequence[Sequence[Any]], *, category: str
 ) -> tuple[NDArray[np.float32], pd.DataFrame]:
-    """Numbers (n, n_columns), NaN where there is none, and the features table; DataError for what is no number.
+    """Numbers (n, n_columns), NaN for none, and the features table; DataError for anything that is not a number.
 
     >>> target_columns(["score"], [["0.5", 2, None]], category="custom")[0].tolist()
     [[0.5], [2.0], [nan]]
@@ -180,7 +180,7 @@ def _as_list(value: Any) -> list[Any] | None:
 
 
 def _checked(column: str, classes: list[str]) -> list[str]:
-    """The classes of a column; DataError for too many, and for what is no text."""
+    """The classes of a column; DataError for too many, and for anything that is not text."""
     if len(classes) > MAX_CLASSES:
         raise DataError(
             f"the column {column!r} holds {len(classes)} labels, more than {MAX_CLASSES}; name a column of classes"

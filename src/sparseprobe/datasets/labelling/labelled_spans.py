@@ -5,7 +5,7 @@ window; a span whose boundary falls inside a token is dropped, or covered by tha
 was dropped is counted, label by label; a label that loses all its spans is an error. With `unit="token"` every token
 from `first_position` on is an example instead: 1 inside a span of the label, 0 outside, and not labelled where a
 dropped span, or one without a label, touches it. Where no unit is asked for it is "span", or "token" if all spans have
-the same label, so that there is no other to tell them from.
+the same label, so that there is no other class.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def _as_spans(found: _Found, places: NDArray[np.int64], column: str) -> Candidat
     values = [label for label, keep in zip(found.label, kept, strict=True) if keep]
     if len(found.spans) == 1:
         raise DataError(
-            f"all spans of the column {column!r} have the label {values[0]!r}, so there is nothing to tell them from; "
+            f"all spans of the column {column!r} have the label {values[0]!r}, so there is no class to compare with; "
             'use unit="token" to tell their tokens from the other tokens of the text'
         )
     labels, features = label_columns([column], [values], category="span", descriptions={})

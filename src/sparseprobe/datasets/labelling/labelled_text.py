@@ -98,7 +98,7 @@ class TextReader:
         return self._digest.hexdigest()
 
     def read(self, *, required: Sequence[str] = ()) -> Iterator[LabelledText]:
-        """Stream the texts; DataError where a column that is needed is missing, or the text is no text."""
+        """Stream the texts; DataError where a column that is needed is missing, or a text is not a string."""
         names = (self.document_column,) if self.document_column else DOCUMENT_COLUMNS
         asked = [column for column in (self.document_column, self.split_column) if column]
         for where, record in read_records(self.source, self.counts):
@@ -129,7 +129,7 @@ class TextReader:
             self._digest.update(b"%b\x1f%b\x1e" % (_coded(document, where), coded))
             yield LabelledText(text, record, document, where, skipped, words)
         if not self.counts["texts"]:
-            raise DataError(f"all {self.counts['records']} texts are empty, or of no part of the split that is known")
+            raise DataError(f"all {self.counts['records']} texts are empty or belong to no known split")
         for name, what in SAID.items():
             if n := self.counts[name]:
                 warnings.warn(f"{n} texts are {what}", stacklevel=2)

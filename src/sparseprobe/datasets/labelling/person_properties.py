@@ -1,6 +1,6 @@
 """The properties of people as features: each class of a property against its others.
 
-A record has a column for each property that was asked for; or it speaks of one property only, which its column
+A record has a column for each property that was asked for; or it concerns one property only, which its column
 `feature` names, and `label` is the class. In the second form a property need not have been asked for: it has a feature
 for each class that is found or, if its classes are truth values, one feature by its own name. A class is known if it
 is the only one (a politician who was an actor has no class).
@@ -21,7 +21,7 @@ from sparseprobe.datasets.readers import is_missing
 from sparseprobe.errors import InputError
 
 PROPERTY, CLASS = "feature", "label"
-"""Columns of a record that speaks of one property."""
+"""Columns of a record about one property."""
 
 
 def classes_of(value: Any) -> list[str]:

@@ -2,7 +2,7 @@
 
 A causal model knows a word in the light of what stands before it, so a sequence may end there: compound words (24
 tokens ending with the second word), names of people, completions of a statement. The same sequence with the same
-labels is kept once; the labels are those of all features that speak of it. Memory: the context's ids and a byte a
+labels is kept once; the labels are those of all features that speak of it. Memory: the context's ids and a byte per
 feature, for each span.
 """
 
@@ -54,7 +54,7 @@ class TextEndings:
     stops: list[int] = field(default_factory=list)
     """Token after the span's last."""
     labels: list[Mapping[int, int]] = field(default_factory=list)
-    """Column of a feature to its label, for the features that speak of the span."""
+    """Column of a feature to its label, for the features that label the span."""
     kinds: list[Mapping[int, int]] = field(default_factory=list)
     """Column of a feature to the kind of negative that the span is."""
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LEFT_OUT, 0))

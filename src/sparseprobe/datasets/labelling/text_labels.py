@@ -3,8 +3,8 @@
 An example is a sequence from a position on: the first `context` tokens of each text make the sequence, and its span
 is [from_position, length), so that a mean over the span leaves out the first tokens, of which position 0 is an
 attention sink in most models; a text that says the same with the same label as an earlier one is left out. With
-`random_tokens` the examples are so many tokens of that span, drawn at random, each by itself. A label of many classes
-becomes one feature a class, that class against the rest. Source: arXiv 2305.01610, section on feature datasets (mean
+`random_tokens` the examples are this many single tokens of that span, drawn at random. A label of many classes
+becomes one feature per class, that class against the rest. Source: arXiv 2305.01610, section on feature datasets (mean
 over tokens from a position on, a sequence each; or a few random tokens from there).
 """
 

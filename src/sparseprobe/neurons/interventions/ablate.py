@@ -64,7 +64,7 @@ def ablate(
     - `controls`: matched random sets for each set; their mean change stands in the same row.
     - `cache`: a folder that keeps what was read of the reference text, for the next call.
 
-    Returns a table with the columns of `sparseprobe.tables.ABLATION`, a row a set, feature and label. Raises
+    Returns a table with the columns of `sparseprobe.tables.ABLATION`, a row per set, feature and label. Raises
     `InputError` for neurons, values or features that are not there or have no loss, `UnsupportedModelError` for
     encoders.
 

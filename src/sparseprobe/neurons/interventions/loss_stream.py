@@ -144,7 +144,7 @@ def token_losses(
 ) -> TokenLosses:
     """The next-token loss of every position, with and without a change of each set of `neurons`.
 
-    Takes 8 bytes a token and set. Settings are those of `ablate`.
+    Takes 8 bytes per token and set. Settings are those of `ablate`.
 
     >>> from sparseprobe.neurons.planted_language import planted_model, planted_text
     >>> found = token_losses(planted_model(), planted_text(4), "L0.N0")

@@ -3,7 +3,7 @@
 Neurons that are ablated for comparison must be as active as those in question, or the comparison shows no more than
 that active neurons matter. A matched set has, for each neuron, a random one of the `NEAREST` in mean activation of its
 layer.
-Cost: one pass over the reference text up to the last layer; memory of d_mlp * (3 * 8 + POOL * 4) bytes a layer.
+Cost: one pass over the reference text up to the last layer; memory of d_mlp * (3 * 8 + POOL * 4) bytes per layer.
 """
 
 from __future__ import annotations

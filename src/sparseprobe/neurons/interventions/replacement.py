@@ -1,4 +1,4 @@
-"""What an intervention sets a neuron to.
+"""The values to which an intervention sets a neuron.
 
     0.0, any number        that activation everywhere (the paper sets neurons to 0, case study 2)
     "mean"                 its mean over a reference text
@@ -97,7 +97,7 @@ def _finite(value: str | float) -> float:
         number = float("nan")
     if not np.isfinite(number):
         raise InputError(
-            f"value={value!r} is no intervention: give a number, 'mean', 'mean(FEATURE=0)', 'resampled', or 'x0.5' for "
-            "half of what it is"
+            f"value={value!r} is not an intervention: give a number, 'mean', 'mean(FEATURE=0)', 'resampled', or 'x0.5' "
+            "for half of its value"
         )
     return number

@@ -29,7 +29,7 @@ from sparseprobe.neurons.interventions.edits import Edit
 Place = tuple[int, Site]
 """A layer and a site of it."""
 LOGIT_BYTES = 24 * 2**20
-"""At most so much is taken by logits at once."""
+"""Bytes of logits that are held at once, at most."""
 LARGE_LOGIT = 100.0
 """Logits that every cap in use would change."""
 
@@ -197,7 +197,7 @@ def _enter_head(model: LanguageModel, batch: Batch) -> Tensor:
 
 @contextmanager
 def _handed_on(blocks: Sequence[nn.Module], output: Any) -> Iterator[None]:
-    """Inside, these blocks compute nothing and give back `output`."""
+    """Inside, these blocks compute nothing and return `output`."""
     own = [block.__dict__.get("forward") for block in blocks]
     try:
         for block in blocks:

@@ -79,7 +79,7 @@ class ActivationSummary:
     layers: Mapping[int, LayerSummary]
 
     def table(self) -> pd.DataFrame:
-        """One row a neuron, columns of `sparseprobe.tables.SUMMARY`."""
+        """One row per neuron, columns of `sparseprobe.tables.SUMMARY`."""
         parts = []
         for layer, summary in self.layers.items():
             columns = {

@@ -1,4 +1,4 @@
-"""A token with the text around it and a neuron's activation at each of its tokens: what a person looks at."""
+"""Contexts: a token with the text around it and a neuron's activation at each token of that text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which features have a next-token loss on their labelled spans.
 
 The loss of a token is that of the token after it, so a span that ends its text has none of its own: collections that
-read the last token of a name or a statement label nothing else. An ablation can say nothing of such a feature.
+read the last token of a name or a statement label nothing else. An ablation cannot measure such a feature.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def measured_features(
 ) -> list[str]:
     """The binary features that an ablation can measure on a part of the text: those named, or all that it can.
 
-    Warns of features that were not named and cannot be measured. Raises `UnknownNameError` for a name that is no binary
-    feature, `InputError` if a named one cannot be measured, or none of several can.
+    Warns of features that were not named and cannot be measured. Raises `UnknownNameError` for a name that is not a
+    binary feature, `InputError` if a named one cannot be measured, or none of several can.
 
     >>> from sparseprobe.neurons.planted_language import planted_text
     >>> measured_features(planted_text(3), ["g"], None)
@@ -59,7 +59,7 @@ def _binary(data: ProbingDataset) -> list[str]:
 
 
 def _followed(text: ProbingDataset) -> NDArray[np.bool_]:
-    """(n_examples,) whether a token that is no special one follows a token of the span."""
+    """(n_examples,) whether a token that is not special follows a token of the span."""
     sequences, examples = text.sequences, text.examples
     counted = ~np.isin(np.roll(sequences.tokens, -1), np.array(text.tokenizer.special_ids, np.int64))
     counted[sequences.offsets[1:] - 1] = False

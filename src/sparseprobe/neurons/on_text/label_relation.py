@@ -1,10 +1,10 @@
-"""Is a neuron's own feature the label, a part of it, or more than it?
+"""Label relation: is a neuron's own feature the label, more specific than it, or more general?
 
     high precision, low recall    the neuron is more specific: it fires on some of the positives
-    low precision, high recall    it is more general: it fires on the positives and on their like
+    low precision, high recall    it is more general: it fires on the positives and on similar text
 
-The paper, case study 4 (iii). The examples in question come with the answer: positives at which a specific neuron is
-silent, negatives at which a general one fires, strongest first; reading them is what names the neuron.
+The paper, case study 4 (iii). The result includes the examples in question: positives at which a specific neuron is
+silent, negatives at which a general one fires, strongest first; reading them shows what the neuron responds to.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Mean activation by token and by class: a few neurons on every token of a text, and what that says token by token.
+"""Mean activation by token, by class and by context, of a few neurons on every token of a text.
 
-Chosen neurons are kept whole, 4 bytes a token and neuron (ten neurons on a million tokens: 40 MB; checked before), so
-everything here is exact and a plain function of arrays: activation by token, by class, and the same token in and out of
-a context (the paper's disambiguation figure, case study 2: what differs then is not the token).
+All activations of the chosen neurons are kept, 4 bytes per token and neuron (ten neurons on a million tokens: 40 MB;
+checked before), so everything here is exact and a plain function of arrays: activation by token, by class, and the same
+token in and out of a context (the paper's disambiguation figure, case study 2: the token is the same, only its context
+differs).
 """
 
 from __future__ import annotations

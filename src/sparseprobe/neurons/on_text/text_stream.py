@@ -1,4 +1,4 @@
-"""Read neurons on all tokens of a text, batch after batch, for whatever wants to add them up.
+"""Read neurons on all tokens of a text, batch after batch.
 
 Unlike `extract`, which keeps labelled tokens, this looks at every token and keeps nothing. Sequences are run longest
 first in batches of at most `batch_tokens` padded tokens; a token is known by its place in `Sequences.tokens`. Special

@@ -1,4 +1,4 @@
-"""Why does one neuron not do, and several do: a union of finer features, or a feature in superposition?
+"""Union or superposition: why are several neurons needed to read a feature?
 
 Each of the chosen neurons fires where it is past the threshold of its best F1 on training examples. Two rules are then
 compared with the best single neuron, on the examples that were not trained on:
@@ -9,7 +9,7 @@ compared with the best single neuron, on the examples that were not trained on:
 (t >= 2 is chosen on training examples.) The decision is the rule that gains more in F1 over the single neuron, if that
 is at least `margin` and half of what a logistic probe on all of them gains; else `distributed` if the probe gains
 `margin`, so that degrees matter and not who fires; else `single`. The evidence is in the result. The paper raises the
-question in case study 4 (i) and leaves the answer to the eye. Cost: sorting k columns.
+question in case study 4 (i) and answers it by inspection. Cost: sorting k columns.
 """
 
 from __future__ import annotations

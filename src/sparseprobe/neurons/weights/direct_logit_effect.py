@@ -159,7 +159,7 @@ def input_tokens(model: LanguageModel, neurons: Neurons) -> NDArray[np.float64]:
     """Cosine of each neuron's input weights with every token's embedding, (n_neurons, n_vocabulary).
 
     The gate's weights in a gated MLP. It says what a neuron reads of the token itself, most of all in layer 0; means
-    over the residual stream are taken away on both sides where the model's norms do so.
+    over the residual stream are subtracted on both sides if the model's norms do so.
     """
     chosen = named_neurons(model, neurons)
     table = model.embedding.weight.detach().to("cpu", torch.float64)

@@ -36,7 +36,7 @@ class FoldedNorm:
     gain: Tensor
     """(d_model,) float64."""
     centred: bool
-    """Whether the mean over the residual stream is taken away first."""
+    """Whether the mean over the residual stream is subtracted first."""
 
     def __call__(self, change: Tensor) -> Tensor:
         """What a change (n, d_model) of the residual stream is after the norm, times the frozen scale s."""

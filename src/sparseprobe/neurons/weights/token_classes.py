@@ -1,4 +1,4 @@
-"""Kinds of tokens by how they look in running text, so that an effect on a vocabulary can be told in a few rows."""
+"""Classes of tokens by their characters, so that an effect on a vocabulary can be summarised in a few rows."""
 
 from __future__ import annotations
 

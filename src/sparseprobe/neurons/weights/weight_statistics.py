@@ -46,7 +46,7 @@ def weight_statistics(
 
 
 def layer_profile(statistics: pd.DataFrame) -> pd.DataFrame:
-    """The distribution of each weight statistic in each layer, one row a layer.
+    """The distribution of each weight statistic in each layer, one row per layer.
 
     Columns: layer, relative_depth (0 to 1), then `{statistic}_q{percent}` for five quantiles of each, and
     `normalised_median`: the median of ||W_in|| b_in divided by the largest in magnitude over the layers.

@@ -80,7 +80,7 @@ def steps(n: int) -> list[tuple[float, ...]]:
 
 
 def require(table: pd.DataFrame, columns: Sequence[str], figure: str) -> None:
-    """See that a table can be drawn: it has rows and these columns. Raises `InputError`."""
+    """Check that a table can be drawn, that is, has rows and these columns; raise `InputError` if not."""
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise InputError(f"the figure {figure!r} needs the column {missing[0]!r}; the table has {list(table.columns)}")

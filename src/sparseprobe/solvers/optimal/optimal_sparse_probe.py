@@ -1,4 +1,4 @@
-"""Optimal sparse probing: the k columns, of all, on which a linear probe has the least objective, with a proof.
+"""Optimal sparse probing: the k columns on which a linear probe has the lowest objective, with a proof.
 
     min over |support| <= k, w, b   sum_i c_i loss(y_i (w.x_i + b)) + ||w||^2 / (2 gamma)
 
@@ -9,7 +9,7 @@ Source: "Finding Neurons in a Haystack", arXiv 2305.01610, optimal sparse probin
 
 Cost: memory of X once, plus the columns in use as float64; each price of all columns is one pass over the examples near
 or inside the margin. Not the tool for a large gamma (weak ridge) on many columns: there the bound stays loose, and
-what comes back at the time limit is a good support with an honest gap. When the best rule on the top k by mean
+the result at the time limit is a good support with a valid gap. When the best rule on the top k by mean
 difference keeps every margin below 1, these k are the optimum and no search is needed; the result says so.
 """
 
@@ -136,7 +136,7 @@ def optimal_path(
     """
     sizes = list(range(1, k + 1)) if isinstance(k, int | np.integer) else list(k)
     if not sizes:
-        raise InputError("k asks for no size at all: give a number of columns, at least 1, or a list of such numbers")
+        raise InputError("k is empty: give a number of columns, at least 1, or a list of such numbers")
     problem = pose(X, y, loss=loss, gamma=gamma, class_weight=class_weight, sample_weight=sample_weight)
     for size in sizes:
         _check(size, time_limit, tolerance)

@@ -95,7 +95,7 @@ def _evaluate(
 ) -> Restricted:
     """What `point` = (w (k,), b, dual (n,)) on centred columns is worth: its objective and its bound.
 
-    `means` (k,) are what the columns were centred by: the intercept handed back is that of X as it is.
+    `means` (k,) are what the columns were centred by: the returned intercept applies to X without centring.
     """
     w, b, dual = point
     margins = np.empty(problem.n)
