@@ -35,7 +35,7 @@ NEEDED = ("test", "train")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a reader of the results should know."""
+    """One problem that a reader of the results should know of."""
 
     check: str
     """Which check found it."""
@@ -69,7 +69,7 @@ def check(dataset: ProbingDataset) -> pd.DataFrame:
 
 
 def class_balance(dataset: ProbingDataset) -> Iterator[Finding]:
-    """Classes that are rare, or that a part lacks; of a continuous feature, all labelled examples are one class."""
+    """Classes that are rare or missing in a split; of a continuous feature, all labelled examples are one class."""
     split = dataset.examples["split"].to_numpy()
     parts = np.union1d(split, NEEDED)
     for name, kind in zip(dataset.features["name"], dataset.features["kind"], strict=True):
@@ -90,7 +90,7 @@ def class_balance(dataset: ProbingDataset) -> Iterator[Finding]:
 
 
 def duplicates(dataset: ProbingDataset) -> Iterator[Finding]:
-    """Sequences with the same tokens that stand in several parts."""
+    """Sequences with the same tokens that are in several splits."""
     table = _sequence_table(dataset)
     copies = table.groupby("tokens", sort=False)["split"].agg(["nunique", "size"])
     shared = copies[copies["nunique"] > 1]
@@ -102,7 +102,7 @@ def duplicates(dataset: ProbingDataset) -> Iterator[Finding]:
 
 
 def near_copies(dataset: ProbingDataset) -> Iterator[Finding]:
-    """Sequences that share most of their text with one of another part."""
+    """Sequences that share most of their text with one in another split."""
     table = _sequence_table(dataset)
     parts = table["split"].to_numpy()
     pairs = near_duplicates(dataset.sequences)
@@ -129,7 +129,7 @@ def token_identity(dataset: ProbingDataset) -> Iterator[Finding]:
 
 
 def length_confounds(dataset: ProbingDataset) -> Iterator[Finding]:
-    """Features whose classes differ in length, or in where they stand."""
+    """Features whose classes differ in length, or in their position."""
     spans = dataset.examples
     measures = {
         "length of the sequence": dataset.sequences.lengths[spans["sequence"].to_numpy()],
@@ -151,7 +151,7 @@ def length_confounds(dataset: ProbingDataset) -> Iterator[Finding]:
 
 
 def group_leakage(dataset: ProbingDataset) -> Iterator[Finding]:
-    """Documents whose examples stand in several parts."""
+    """Documents whose examples are in several parts."""
     parts = dataset.examples.groupby("group", sort=False)["split"].nunique()
     if n := int((parts > 1).sum()):
         yield Finding(

@@ -66,7 +66,7 @@ def _is_share(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Request:
-    """What a collection is asked to label."""
+    """The texts that a collection is to label, and its settings."""
 
     source: Source
     """Where the records are; see `readers`."""
@@ -121,7 +121,7 @@ class Request:
         return self.reader.read(required=required)
 
     def number(self, name: str, *, least: int = 0) -> int:
-        """The setting `name` as an integer; InputError if it is none, or below `least`."""
+        """The setting `name` as an integer; InputError if it is not one, or below `least`."""
         value = self.settings[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InputError(f"{name} is {value!r}; it must be an integer, at least {least}")
@@ -130,7 +130,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Collection:
-    """A feature collection: what it is called, what it measures, how it finds examples."""
+    """A feature collection: its name, what it measures, and how it finds examples."""
 
     name: str
     """Name, as in `load_dataset(name)`."""

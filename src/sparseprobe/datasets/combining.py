@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def concatenate(datasets: Sequence[ProbingDataset], *, name: str | None = None) -> ProbingDataset:
-    """All examples of all datasets, as one; `name`: of the whole (None: the first one's, if all have it).
+    """All examples of all datasets, as one; `name`: the name of the result (None: the first one's, if all have it).
 
     Raises InputError for an empty list, TokenizerMismatchError where tokenizers differ, DataError where a feature has
     two meanings or a document stands in different parts.
@@ -67,7 +67,7 @@ def concatenate(datasets: Sequence[ProbingDataset], *, name: str | None = None) 
 
 
 def subsample(dataset: ProbingDataset, n: int, *, by: str = "example", seed: int = 0) -> ProbingDataset:
-    """About `n` examples, the same share of each part: single ones (`by="example"`), or whole documents ("group")."""
+    """About `n` examples, the same share of each split: single ones (`by="example"`), or whole documents ("group")."""
     if n < 1:
         raise InputError(f"n is {n}; give the number of examples to keep, at least 1")
     if by not in ("example", "group"):

@@ -77,7 +77,7 @@ def save(dataset: ProbingDataset, folder: str | os.PathLike[str], *, overwrite: 
 
 
 def load(folder: str | os.PathLike[str]) -> ProbingDataset:
-    """Read a saved dataset; raises StorageError if the folder is none, or if it was changed since it was saved."""
+    """Read a saved dataset; raises StorageError if the folder is not one, or was changed after it was saved."""
     from sparseprobe.datasets.probing_dataset import ProbingDataset  # noqa: PLC0415  (it imports this module)
 
     source = Path(folder)
@@ -108,7 +108,7 @@ def load(folder: str | os.PathLike[str]) -> ProbingDataset:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """What dataset.json says, once it and the files beside it are what was saved."""
+    """The content of dataset.json, after checking that it and the other files are unchanged."""
     record = parse_json((folder / RECORD).read_text(encoding="utf-8"))
     if not isinstance(record, dict) or "format" not in record:
         raise StorageError(f"{folder} has a {RECORD} that lacks what it should hold; build the dataset again")

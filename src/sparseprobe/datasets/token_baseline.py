@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def token_baseline(dataset: ProbingDataset) -> pd.DataFrame:
-    """Test F1 of each binary feature from token ids alone: columns feature, f1 (NaN where a part lacks a class)."""
+    """Test F1 of each binary feature from token ids alone: columns feature, f1 (NaN if a split lacks a class)."""
     tokens, example = example_tokens(dataset)
     _, ids = np.unique(tokens, return_inverse=True)
     split = dataset.examples["split"].to_numpy()

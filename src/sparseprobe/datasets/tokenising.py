@@ -36,7 +36,7 @@ MODELS = Path(demo.__file__).parent / "models"
 
 @dataclass(frozen=True, eq=False)
 class EncodedText:
-    """A text's tokens and the characters each of them stands for, nothing put around them."""
+    """A text's tokens and the characters each of them stands for, without special tokens around them."""
 
     ids: NDArray[np.int32]
     """Token ids, shape (n_tokens,)."""
@@ -105,7 +105,7 @@ class TextEncoder:
     def surround(self, ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
         """The ids with what the policy puts around them, and the position that `ids[0]` has there.
 
-        A BOS that the text itself begins with is not put there a second time.
+        A BOS that the text itself begins with is not added a second time.
         """
         bos, eos = self.record.bos_id, self.record.eos_id
         doubled = bos is not None and len(ids) > 0 and ids[0] == bos
@@ -148,7 +148,7 @@ def load_tokenizer(
 ) -> TokenizerRecord:
     """Record a tokenizer given as an object, a shipped model's name, a folder, a `tokenizer.json`, or a hub id.
 
-    Raises InputError where none is found, or it is not a fast one; UnknownNameError for another BOS policy.
+    Raises InputError where none is found, or it is not a fast one; UnknownNameError for an unknown BOS policy.
     """
     if isinstance(tokenizer, TokenizerRecord):
         if bos not in ("tokenizer", tokenizer.bos):

@@ -54,7 +54,7 @@ def _token_texts(definition: str) -> tuple[str, ...]:
 
 
 def running_pieces(tokenizer: TokenizerRecord, ids: Sequence[int]) -> list[str]:
-    """What each token of a text adds to the ones before it; joined, they are the text.
+    """The text that each token adds to the ones before it; joined, these are the text.
 
     A character that several tokens share stands at the last of them, and the others add nothing. Tokens whose text is
     not known show as their ids.
@@ -138,8 +138,8 @@ def label_vocabulary(
 def pattern_property(pattern: str, *, seconds: float = 20) -> Callable[[str], bool]:
     """Whether a regular expression is found in a text.
 
-    All texts together may take `seconds`; raises InputError beyond that (some expressions take for ever), and for what
-    is not a regular expression.
+    All texts together may take `seconds`; raises InputError beyond that (some expressions never finish), and for
+    anything that is not a regular expression.
 
     >>> digit = pattern_property("[0-9]")
     >>> digit("a 7"), digit("seven")

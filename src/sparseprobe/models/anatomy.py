@@ -57,7 +57,7 @@ class _Seen:
 def find_layer(block: nn.Module, call: BlockCall) -> Layer:
     """The anatomy of one block, with module names relative to it (`index` 0, `block` empty).
 
-    Raises `UnsupportedModelError` if its MLP or its experts are not of a kind that we know how to read.
+    Raises `UnsupportedModelError` if the structure of its MLP or its experts is not known.
     """
     before = _watch(block, call, call.hidden)
     after = _watch(block, call, _change(call.hidden, 0))
@@ -231,7 +231,7 @@ def _times_added(block: nn.Module, call: BlockCall, name: str) -> float | None:
 
 
 def _name_gate(block: nn.Module, call: BlockCall, layer: Layer, names: list[str]) -> Layer:
-    """Tell gate from up. Where both are linear (or the block is all zero) the one called first is the gate."""
+    """Distinguish gate from up. Where both are linear (or the block is all zero) the one called first is the gate."""
     for gate, up in (names, names[::-1]):
         candidate = replace(layer, mlp_in=up, mlp_gate=gate)
         if _up_is_linear(block, call, candidate):

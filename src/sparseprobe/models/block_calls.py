@@ -1,6 +1,6 @@
-"""See how a model calls its blocks: one forward pass over five tokens, up to the last block that differs in build.
+"""Observe how a model calls its blocks: one forward pass over five tokens, up to the last block that differs in build.
 
-This gives `anatomy` something to run each kind of block on, and answers two questions about the whole model by
+This gives `anatomy` an input for each kind of block, and answers two questions about the whole model by
 behaviour: which list of modules are its blocks, and which norm comes after them. What the whole trunk does with
 positions and padding is seen in `trunk_behaviour`.
 """
@@ -25,7 +25,7 @@ from sparseprobe.models.trunk_behaviour import TrunkBehaviour, observe_trunk, pr
 
 @dataclass(frozen=True)
 class TrunkAnatomy:
-    """What there is to know about a trunk, all names relative to it."""
+    """The anatomy of a trunk, with all names relative to it."""
 
     layers: tuple[Layer, ...]
     """One record a block."""

@@ -1,6 +1,6 @@
 """One forward pass of a model's trunk over a padded batch, with positions and padding made explicit.
 
-Padding goes wrong silently in this field: left-padded batches without position ids give every shorter text other
+Padding often goes wrong silently: left-padded batches without position ids give every shorter text other
 activations, without an error. So a batch here always carries its attention mask and its position ids, on whichever side
 it is padded, and a batch of many equals one by one (tested for every architecture, both sides).
 """
@@ -22,7 +22,7 @@ Numbering = Literal["explicit", "own"]
 
 
 class StopForward(Exception):  # noqa: N818
-    """A signal, not an error: raised by a hook once all that is wanted was read, swallowed by `run_until_stopped`."""
+    """A signal, not an error: raised by a hook once all that is needed has been read, caught by `run_until_stopped`."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def run_until_stopped() -> Iterator[None]:
 
 
 def tensor_of(value: object) -> Tensor:
-    """The hidden states in what a module was given or gave back: the tensor itself, or the first of a tuple."""
+    """The hidden states in the input or output of a module: the tensor itself, or the first of a tuple."""
     if isinstance(value, torch.Tensor):
         return value
     if isinstance(value, tuple | list) and value and isinstance(value[0], torch.Tensor):

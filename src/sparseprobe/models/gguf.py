@@ -1,4 +1,4 @@
-"""Models in one GGUF file, the format of llama.cpp: where they lie, what they record, and what reading one needs.
+"""Models in one GGUF file, the format of llama.cpp: how they are found, recorded and read.
 
 transformers dequantises the weights, so a neuron has the value that the file's rounded weights give it. What those are
 is recorded by the file's hash and the name of its quantisation.
@@ -39,7 +39,7 @@ def gguf_file(name: str) -> Path | None:
 
 
 def require_gguf_reader(name: str) -> None:
-    """Raise `InputError` unless what reads GGUF files is installed."""
+    """Raise `InputError` unless the package that reads GGUF files is installed."""
     missing = [package for package in ("gguf", "accelerate") if find_spec(package) is None]
     if missing:
         raise InputError(

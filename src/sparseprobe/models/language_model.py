@@ -131,7 +131,7 @@ class LanguageModel:
 
     @property
     def n_context(self) -> int | None:
-        """Most tokens the config says the model was made for, None if it says nothing (ALiBi models).
+        """The largest number of tokens that the config allows, None if it sets no limit (ALiBi models).
 
         Position tables of the RoBERTa kind count from the row after the padding's, so the rows up to it hold no token.
         """
@@ -165,7 +165,7 @@ class LanguageModel:
     def width(self, site: Site, layer: int) -> int:
         """Number of activations at a site of a layer.
 
-        Raises `InputError` for a layer that is not there, `UnsupportedModelError` for a site that it does not have.
+        Raises `InputError` for a layer that does not exist, `UnsupportedModelError` for a site that it does not have.
         """
         if not 0 <= layer < self.n_layers:
             raise InputError(f"no layer {layer} in {self.name}: its {self.n_layers} layers count from 0")
@@ -233,7 +233,7 @@ class LanguageModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash that tells this model from another one of the same shape, see `fingerprint.py`."""
+        """A hash that distinguishes this model from others of the same shape, see `fingerprint.py`."""
         return model_fingerprint(self.module)
 
 

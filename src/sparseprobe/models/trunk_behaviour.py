@@ -35,7 +35,7 @@ ROUNDING = 128
 
 @dataclass(frozen=True)
 class TrunkBehaviour:
-    """What was seen of a trunk."""
+    """The observed behaviour of a trunk."""
 
     numbering: Numbering
     """`explicit`: positions 0, 1, 2, ... may be handed in; `own`: the model takes none, or counts otherwise."""
@@ -106,7 +106,7 @@ def _close(one: Tensor, two: Tensor, tolerance: float) -> bool:
 def _block_outputs(
     trunk: nn.Module, blocks: Sequence[nn.Module], batch: Batch, device: torch.device, numbering: Numbering
 ) -> list[Tensor]:
-    """What each of `blocks` gives, (n_sequences, width, d_model); the pass ends with the last of them."""
+    """The output of each of `blocks`, (n_sequences, width, d_model); the pass ends with the last of them."""
     kept: list[Tensor] = []
 
     def keep(block: nn.Module, _: tuple[Any, ...], output: Any) -> None:

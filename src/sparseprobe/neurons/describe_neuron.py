@@ -72,9 +72,9 @@ def describe_neuron(
     """The card of one neuron: distribution, examples, tokens, n-grams, logits, weights, ablation.
 
     It leads with the side of the neuron that a probe uses: that of the table's row that is given (`sign`), that of a
-    name such as `L3.N609-`, or else the side by which it tells the feature that it tells best. `examples` are shown of
-    each end, tokens and n-grams that occur `least` times; the ablation is that of `ablate` at value 0 on `splits`.
-    Raises `InputError` for a neuron that is not there or for several.
+    name such as `L3.N609-`, by default the side that best separates the feature that the neuron reads best. `examples`
+    are shown of each end, tokens and n-grams that occur `least` times; the ablation is that of `ablate` at value 0 on
+    `splits`. Raises `InputError` for a neuron that is not there or for several.
 
     >>> from sparseprobe.neurons.planted_language import planted_model, planted_text
     >>> card = describe_neuron(planted_model(), planted_text(), "L0.N0", ablation=False)

@@ -129,7 +129,7 @@ class NeuronCard:
         return f"activation: {activation}\nweights: {weights}\nstimuli: {drivers}"
 
     def _tables(self) -> list[tuple[str, pd.DataFrame]]:
-        """What is shown of each table, the side that the probe uses before the other."""
+        """The tables that are shown, the side that the probe uses first."""
         other = "-" if self.sign == "+" else "+"
         ablation = self.ablation
         return [

@@ -25,7 +25,7 @@ _BETWEEN = re.compile(r"\+(?=L)")
 
 
 def neuron_sets(neurons: Neurons, model: LanguageModel | None = None) -> tuple[NeuronSet, ...]:
-    """The sets that `neurons` names, in order, each different one once, its neurons ascending.
+    """The sets that `neurons` names, in order, each different set once, its neurons ascending.
 
     Raises `InputError` for anything that is not a neuron, for an empty list, and, with `model`, for neurons that it
     does not have.
@@ -59,7 +59,7 @@ def one_neuron(neurons: Neurons, model: LanguageModel | None = None) -> Neuron:
 
 
 def name_of(neurons: NeuronSet) -> str:
-    """How a set is written: its neurons with plus signs between."""
+    """The name of a set: its neurons joined by plus signs."""
     return "+".join(map(str, neurons))
 
 

@@ -8,11 +8,11 @@ x k Gram and is halved until the objective falls.
 
 `NestedElasticNet` fits subset after subset of the same columns. The Gram of the largest serves the smaller ones (take
 rows and columns), although its weights are those of an older fit: an approximate Hessian only costs steps. It is
-computed anew where the model predicts the decrease badly or the gap falls slowly, so that a whole descending path needs
-a few.
+computed again where the model predicts the decrease badly or the gap falls slowly, so that a whole descending path
+needs a few.
 
-Cost: O(n k) a step and O(k^2) a sweep of coordinate descent, n k^2 for each new Gram. At n = 7,000 and k = 256 the 15
-fits of the paper's path take less time than one fit by saga.
+Cost: O(n k) per step and O(k^2) per sweep of coordinate descent, n k^2 for each new Gram. At n = 7,000 and k = 256 the
+15 fits of the paper's path take less time than one fit by saga.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class NestedElasticNet:
 
 
 def _step(problem: PenalisedLoss, here: Point, gradient: np.ndarray, gram: np.ndarray) -> tuple[Point | None, bool]:
-    """The next point (None where rounding hides any fall), and whether the Gram described the objective badly."""
+    """The next point (None if rounding hides any decrease), and whether the Gram described the objective badly."""
     target = here.coef.copy()
     bend = _minimise_model(gram, gradient, target, problem.l1, problem.l2)
     direction = target - here.coef

@@ -30,5 +30,5 @@ class LinearFit:
         return scores
 
     def take(self, kept: np.ndarray) -> LinearFit:
-        """The same rule on the columns `kept` only: no minimum any more, but a place to start from."""
+        """The same rule on the columns `kept` only: no longer a minimum, but a point to start from."""
         return replace(self, coef=self.coef[kept], converged=False)

@@ -5,7 +5,7 @@
 which is scikit-learn's `LogisticRegression(C=C)` objective with sample weights c. The intercept is profiled out (module
 `profiled_loss`), so a step solves one k x k system: the weighted centred Gram plus the identity. Steps are halved until
 the objective falls as Armijo asks; the ridge keeps the problem strongly convex, so separable labels, collinear and
-constant columns are ordinary cases. The answer carries its relative duality gap;
+constant columns need no special treatment. The result carries its relative duality gap;
 once that is within the tolerance one more step is taken, which squares the error of the coefficients.
 
 Cost: 5 to 10 steps of n k^2 (Cholesky up to 1,024 columns) or of n k for each conjugate-gradient turn (more columns).
@@ -67,7 +67,7 @@ def checked_strength(C: object) -> float:
 def newton(
     data: TwoClassData, *, C: float, start: LinearFit | None = None, tolerance: float = 1e-9, max_iterations: int = 100
 ) -> LinearFit:
-    """`logistic` for data that are checked already."""
+    """`logistic` for data that have been checked."""
     problem = PenalisedLoss(data, data.X, C, 0.0, 1.0)
     here = problem.start(start)
     direction_of = _factored_direction if data.X.shape[1] <= _MOST_COLUMNS_FACTORED else _conjugate_direction

@@ -6,7 +6,7 @@ is a problem in two unknowns; a Newton step needs five sums over the rows. Where
 by the secant of its slope, which needs no value of the objective and so no logarithm. How far a fit is from its minimum
 is half the squared Newton decrement, taken relative to the loss of a coin, C sum_i c_i log 2.
 
-Cost: 3 to 5 passes over a column for each feature, 3 ns a row and pass; columns are shared between threads.
+Cost: 3 to 5 passes over a column for each feature, 3 ns per row and pass; columns are shared between threads.
 Slow twin in the tests: scikit-learn, one neuron after the other.
 """
 

@@ -67,7 +67,7 @@ class PenalisedLoss:
         return self.l1 * float(np.abs(coef).sum()) + 0.5 * self.l2 * float(coef @ coef)
 
     def search(self, here: Point, direction: np.ndarray, slope: float) -> tuple[Point, float] | None:
-        """The next point along `direction` and the length of its step; None where rounding hides any fall.
+        """The next point along `direction` and the length of its step; None if rounding hides any decrease.
 
         `slope` is the change of F that a full step promises to first order; the penalty counts in full.
         """

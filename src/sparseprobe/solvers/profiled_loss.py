@@ -3,8 +3,8 @@
     L(w) = min over b of  sum_i c_i log(1 + exp(-y_i (x_i.w + b))),    y_i in {-1, +1}
 
 L is smooth and convex; with p_i the fitted probability of the positive class its gradient is X' r, r_i = c_i (p_i -
-[y_i = 1]), and its Hessian is the Gram of the columns centred and weighted by h_i = c_i p_i (1 - p_i). No solver that
-stands on it has an intercept to care for. The best intercept is the root of a monotone function of one number, found by
+[y_i = 1]), and its Hessian is the Gram of the columns centred and weighted by h_i = c_i p_i (1 - p_i). Solvers that
+use it need not handle an intercept. The best intercept is the root of a monotone function of one number, found by
 safeguarded Newton steps: O(n) each, 2 to 4 of them.
 
 The duality gap of C L(w) + l1 |w|_1 + l2 / 2 |w|^2 needs no more than r and the gradient. For a_i = C |r_i|, which sums

@@ -1,4 +1,4 @@
-"""The linear support vector machine on columns that are chosen already: hinge or squared hinge, free intercept.
+"""The linear support vector machine on chosen columns: hinge or squared hinge, free intercept.
 
     min over w, b   sum_i c_i phi(y_i (w.x_i + b)) + |w|^2 / (2 C),    phi the hinge or its square, y_i in {-1, +1}
 

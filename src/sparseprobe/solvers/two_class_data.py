@@ -1,4 +1,4 @@
-"""The data of a two-class problem, checked once at the door of a solver."""
+"""The data of a two-class problem, checked once before it is solved."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TwoClassData:
 
     @classmethod
     def of(cls, X: object, y: object, weights: object = None) -> TwoClassData:
-        """Check arrays and bring them to the kernels' dtypes.
+        """Check arrays and convert them to the kernels' dtypes.
 
         Raises `InputError` for wrong shapes, values that are not finite, labels other than 0 and 1 (or False and True),
         and labels or weights that leave a single class.

@@ -4,8 +4,8 @@ Under an L1 penalty most coefficients are 0. The fit on a few columns is the fit
 column's gradient stays within the penalty, |C x_j'r| <= rho; one matrix-vector product checks that for the whole layer.
 The columns that violate it most join the working set until the duality gap of the whole problem is small.
 
-Cost: two passes over X (n, d) a round, three to six rounds, and elastic nets on the working set. Not worth it where rho
-is near 0 and hence nothing is 0.
+Cost: two passes over X (n, d) per round, three to six rounds, and elastic nets on the working set. Not worth it where
+rho is near 0 and hence nothing is 0.
 """
 
 from __future__ import annotations

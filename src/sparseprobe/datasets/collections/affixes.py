@@ -1,4 +1,4 @@
-"""Which prefix or suffix a token has: thirty of each, the commonest of English word formation.
+"""The prefix or suffix of a token: thirty of each, the commonest of English word formation.
 
 Paper (arXiv 2305.01610, appendix on feature datasets): an addition to the plain-text features with the same settings
 (256 tokens of context, 10,000 tokens per feature, positives raised to 20 %, the first 10 positions left out). A label
@@ -37,7 +37,7 @@ SUFFIXES = (
 
 
 def has_prefix(text: str, prefix: str) -> bool | None:
-    """Whether a token begins a word with `prefix`; None where it does if a word begins there.
+    """Whether a token begins a word with `prefix`; None if that depends on whether a word begins there.
 
     >>> has_prefix(" undo", "un"), has_prefix("undo", "un"), has_prefix(" un", "un")
     (True, None, False)

@@ -1,4 +1,4 @@
-"""Is a statement true: a prompt with its true completion, and with a false one.
+"""True and false statements: a prompt with its true completion, and with a false one.
 
     "The capital of Portugal is" + " Lisbon" -> 1      + " Madrid" -> 0
 

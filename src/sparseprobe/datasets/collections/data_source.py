@@ -3,7 +3,7 @@
 Paper: nine parts of the Pile (Wikipedia, PubMed abstracts, StackExchange, GitHub, arXiv, USPTO, FreeLaw, HackerNews,
 Enron mail), sequences of 512 tokens, mean over the tokens from position 25 on. The names here say what such a text
 is, so that texts that are not from the Pile fit too; any source with a text and its kind in the column `label`
-serves.
+is accepted.
 """
 
 from __future__ import annotations

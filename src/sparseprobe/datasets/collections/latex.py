@@ -1,4 +1,4 @@
-"""What part of a LaTeX text a token is in: a fraction, the title, a subscript, inline math ...
+"""The part of a LaTeX text that a token is in: a fraction, the title, a subscript, inline math ...
 
 Paper (arXiv 2305.01610, appendix on feature datasets): 14 features, 1024 tokens of context, 20,000 tokens per feature,
 25 % positive, the first 5 positions left out. Features that mirror each other (numerator and denominator, subscript
@@ -7,7 +7,7 @@ and superscript, inline and display, start and end of math) take half of their n
 A token is positive if all of its characters, save white space at its ends, are in the part (`latex_marks` finds the
 parts by parsing), negative if none is, and not labelled if the border of the part runs through it ("}$"). A token is
 the start or the end of math if it shares a character with that delimiter alone; delimiters are not labelled by the
-three features of math, for they are neither in nor out.
+three features of math, since they are neither inside nor outside.
 """
 
 from __future__ import annotations

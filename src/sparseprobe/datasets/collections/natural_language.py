@@ -1,7 +1,7 @@
-"""Which language a text is in: nine European languages, each against the rest.
+"""The language of a text: nine European languages, each against the rest.
 
-Paper: Europarl, sequences of 512 tokens, mean over the tokens from position 100 on, all sequences. Here any source
-with a text and its language's code in the column `label` serves; the shipped texts are short paragraphs on the same
+Paper: Europarl, sequences of 512 tokens, mean over the tokens from position 100 on, all sequences. Here any source with
+a text and its language's code in the column `label` is accepted; the shipped texts are short paragraphs on the same
 topics in all nine languages, so that a topic does not give the language away.
 """
 

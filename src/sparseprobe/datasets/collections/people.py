@@ -1,4 +1,4 @@
-"""What is true of the person whose name a text ends with: sex or gender, occupation, sport, whether alive, party.
+"""Properties of the person whose name ends a text: sex or gender, occupation, sport, whether alive, party.
 
 Paper (arXiv 2305.01610, appendix on feature datasets): names of Wikidata found in text that ends with the name, 128
 tokens of context, the maximum over the tokens of the surname, 3,000 to 10,000 examples, the best-known names first, a
@@ -99,7 +99,7 @@ def _table(request: Request) -> dict[str, Mapping[str, Any]]:
 
 
 def _merged(known: Mapping[str, Any], record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What two rows say of a person: the classes of both, so that a property with two has none."""
+    """The merged rows of a person: the classes of both, so that a property with two has none."""
     said = {name: [*classes_of(known.get(name)), *classes_of(record.get(name))] for name in {**known, **record}}
     return {**said, LAST_WORD: known[LAST_WORD]}
 
@@ -121,7 +121,7 @@ def _mentions(
 
 
 def _whole(name: str, text: str) -> list[re.Match[str]]:
-    """Where a name stands in a text, not inside another word."""
+    """Where a name occurs in a text, not inside another word."""
     return list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text))
 
 

@@ -1,9 +1,9 @@
-"""What a token looks like: eleven properties of its characters, from digits to leading spaces.
+"""Properties of a token's characters: eleven of them, from digits to leading spaces.
 
 Paper: 256 tokens of context, 10,000 tokens per feature with positives raised to 20 %, the first 10 positions left out,
 a feature dropped if fewer than 5 % of the 10,000 are positive. A label depends on the token alone, so it is looked up
-in a table of the vocabulary. A token that is only a piece of a character (U+FFFD in its text) is certainly not ASCII
-and says nothing else. Long texts are cut into windows of the context; every window is a sequence.
+in a table of the vocabulary. A token that is only a piece of a character (U+FFFD in its text) is not ASCII;
+its other properties are unknown. Long texts are cut into windows of the context; every window is a sequence.
 """
 
 from __future__ import annotations

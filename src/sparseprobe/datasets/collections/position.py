@@ -1,4 +1,4 @@
-"""Where a token stands: a target for regression, in four forms.
+"""The position of a token, a target for regression in four forms.
 
 With p the position of a token in its sequence (from 0, as the model sees it, BOS included) and n the sequence's length:
 

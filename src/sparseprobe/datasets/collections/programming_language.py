@@ -1,4 +1,4 @@
-"""Which programming language a piece of code is in: nine languages, each against the rest.
+"""The programming language of a piece of code: nine languages, each against the rest.
 
 Paper: source files of the Pile's GitHub part, sequences of 512 tokens, mean over all tokens. Here any source with
 code and its language in the column `label` serves, or a folder of source files per language. A record's `body_start`

@@ -1,4 +1,4 @@
-"""What a word is in its sentence: part of speech, dependency relation, morphology, end of sentence.
+"""Linguistic properties of a word: part of speech, dependency relation, morphology, end of sentence.
 
 Any Universal Dependencies treebank in CoNLL-U. Paper (arXiv 2305.01610, appendix on feature datasets): UD English EWT,
 67 features, 512 tokens of context with documents packed sentence by sentence, 25,000 tokens per feature, 20 % positive,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sparseprobe.datasets.tokenising import EncodedText
 
 SOLID = np.ones(0x110000, dtype=bool)
-"""Whether a character is no white space, by its code point (all white space is below U+3001)."""
+"""Whether a character is not white space, by its code point (all white space is below U+3001)."""
 SOLID[[code for code in range(0x3001) if chr(code).isspace()]] = False
 CHARACTER = regex.compile(r"\r|\X")
 """One character as a reader sees it; of a line end, each code point."""
@@ -101,7 +101,7 @@ def token_cores(text: str, encoded: EncodedText) -> tuple[NDArray[np.int64], NDA
 
 
 def _solid(text: str) -> NDArray[np.bool_]:
-    """Which code points of the text are no white space, (n_characters,)."""
+    """Which code points of the text are not white space, (n_characters,)."""
     return SOLID[np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)]
 
 

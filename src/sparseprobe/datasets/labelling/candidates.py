@@ -85,7 +85,7 @@ def assemble(
 ) -> ProbingDataset:
     """Make the dataset of a collection; reads n_examples, positive_share, min_positives and split_by from `settings`.
 
-    `part_of`: the part of each document, where the source's own split is kept. Features that cannot be used (too few
+    `part_of`: the split of each document, where the source's own split is kept. Features that cannot be used (too few
     positives, a class or a target in too few documents) are dropped and named in the settings with the reason. Raises
     DataError if none is left.
     """

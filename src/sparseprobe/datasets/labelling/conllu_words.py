@@ -39,7 +39,7 @@ BLOCK = 2_000_000
 
 
 class Analysis(NamedTuple):
-    """What a treebank says of a word; many words share one."""
+    """The analysis of a word in a treebank; many words share one."""
 
     upos: str
     """Universal part of speech."""
@@ -153,7 +153,7 @@ class _Lines(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """The words and the multiword tokens of a block, a row each, in order."""
+    """The words and the multiword tokens of a block, one row each, in order."""
 
     table: pa.Table
     """Their columns, as in TYPES."""
@@ -178,7 +178,7 @@ def _blocks(text: str) -> Iterator[str]:
 
 
 def _lines(block: str, name: str, source: str, sentences: int) -> _Lines:
-    """The lines of a block, which begins in the document `name`, after so many sentences of the source."""
+    """The lines of a block, which begins in the document `name`, after this many sentences of the source."""
     coded = f"{block}\n".encode().replace(b"\r\n", b"\n")
     if b"\n " in coded or b"\n\t" in coded:
         coded = WHITE_LINE.sub(b"", coded)
@@ -249,7 +249,7 @@ def _inside(
 
 
 def _broken(lines: _Lines, source: str) -> DataError:
-    """What to say of lines that are no table."""
+    """The error for lines that are not a table."""
     texts = lines.columns.decode().removesuffix("\n").split("\n")
     rows = [text.split("\t") for text in texts]
     at = next((at for at, row in enumerate(rows) if len(row) != len(COLUMNS) or not NUMBER.fullmatch(row[0])), 0)

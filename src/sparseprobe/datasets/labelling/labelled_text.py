@@ -148,7 +148,7 @@ class TextReader:
 
 
 def as_index(value: Any) -> int:
-    """A character index as a file may hold it; ValueError for what is none, as 1.5 or infinity.
+    """A character index as a file may hold it; ValueError for anything else, such as 1.5 or infinity.
 
     >>> as_index("3"), as_index(4.0)
     (3, 4)

@@ -79,7 +79,7 @@ def changed_pass(model: LanguageModel, first: FirstPass, changes: Sequence[Seque
     """Hidden states (n_changes, n_sequences, width, d) before the unembedding, one change of some neurons each.
 
     All changes have the same first edited layer, which must be one of the `starts` of the first pass. At most one edit
-    a layer and change.
+    per layer and change.
     """
     (start,) = {min(edit.layer for edit in edits) for edits in changes}
     n = len(changes)
@@ -180,7 +180,7 @@ def _call(model: LanguageModel, batch: Batch) -> None:
 
 
 def _enter_head(model: LanguageModel, batch: Batch) -> Tensor:
-    """Run the model until its unembedding is called, and hand back what it is called with."""
+    """Run the model until its unembedding is called, and return its input."""
     given: list[Tensor] = []
 
     def take(_: nn.Module, arguments: tuple[Any, ...]) -> None:
@@ -212,7 +212,7 @@ def _handed_on(blocks: Sequence[nn.Module], output: Any) -> Iterator[None]:
 
 
 def _repeated(output: Any, n: int) -> Any:
-    """What a block gave back for a batch, `n` times over along the batch."""
+    """The output of a block for a batch, repeated `n` times along the batch."""
     if isinstance(output, Tensor):
         return output.repeat(n, *[1] * (output.ndim - 1))
     return tuple(_repeated(part, n) for part in output) if isinstance(output, tuple | list) else output
@@ -243,7 +243,7 @@ def _edited(model: LanguageModel, layer: int, by_change: Mapping[int, Edit], n: 
 
 @contextmanager
 def _edited_experts(model: LanguageModel, experts: Experts, by_change: Mapping[int, Edit], n: int) -> Iterator[None]:
-    """Inside, neurons of experts are changed where a token is routed to them; for other tokens there is nothing to."""
+    """Inside, neurons of experts are changed where a token is routed to them; for other tokens they do not exist."""
     columns, tokens_of_change = experts.columns, 0
 
     def see_tokens(_: nn.Module, arguments: tuple[Any, ...]) -> None:

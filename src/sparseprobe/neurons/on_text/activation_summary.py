@@ -34,7 +34,7 @@ QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 @dataclass(frozen=True, eq=False)
 class LayerSummary:
-    """What the d neurons of one layer do."""
+    """Summary of the d neurons of one layer."""
 
     count: int
     """Tokens that were read."""
@@ -185,9 +185,9 @@ class _Accumulator:
 class LargestActivations:
     """The k largest activations of d neurons, largest first, kept while text streams by.
 
-    Portions may come in any order, and the result is that of sorting everything; equal activations go by their place in
-    the text, the earlier first. After the first portions almost nothing passes the k-th largest so far, so a portion
-    costs one comparison an activation.
+    Portions may come in any order, and the result is that of sorting everything; equal activations are ordered by their
+    position in the text, the earlier first. After the first portions almost nothing passes the k-th largest so far, so
+    a portion costs one comparison per activation.
 
     >>> largest = LargestActivations(d=1, k=2)
     >>> largest.add(np.arange(4), np.array([[1.0], [5.0], [2.0], [5.0]], np.float32))

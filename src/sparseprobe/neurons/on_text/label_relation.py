@@ -26,7 +26,7 @@ HIGH, RATIO = 0.8, 1.5
 
 @dataclass(frozen=True, eq=False)
 class LabelRelation:
-    """How the examples at which a neuron fires lie to those with the label; scores of held-out examples."""
+    """How the examples at which a neuron fires relate to those with the label; scores of held-out examples."""
 
     relation: Relation
     precision: float
@@ -36,7 +36,7 @@ class LabelRelation:
     """Example numbers in question: silent positives, or firing negatives by activation; empty for the same or other."""
 
     def preview(self, data: ProbingDataset, n: int = 5) -> str:
-        """The first `n` examples in question, a line each, with their spans marked."""
+        """The first `n` examples in question, one line each, with their spans marked."""
         return "\n".join(show(data, int(row)) for row in self.rows[:n])
 
 

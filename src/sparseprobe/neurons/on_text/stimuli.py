@@ -27,7 +27,7 @@ LONGEST_PREFIX = 3
 
 @dataclass(frozen=True, eq=False)
 class Stimuli:
-    """What drives one neuron."""
+    """The n-grams that drive one neuron."""
 
     neuron: Neuron
     threshold: float
@@ -130,7 +130,7 @@ def _plain(text: str) -> str:
 
 
 def _related(sets: list[set[str]]) -> list[int]:
-    """Number sets so that those that share an element, directly or by way of others, have the same number."""
+    """Number sets so that those that share an element, directly or through others, have the same number."""
     meanings: list[tuple[set[str], list[int]]] = []
     for number, members in enumerate(sets):
         joined, rows = set(members), [number]

@@ -75,7 +75,7 @@ def text_batches(
 
 
 def split_text(data: ProbingDataset, splits: Sequence[str] | None, purpose: str) -> ProbingDataset:
-    """The sequences of some parts of the dataset; None is all of it. Raises `InputError` if there are none."""
+    """The sequences of some splits of the dataset; None is all of it. Raises `InputError` if there are none."""
     if splits is None:
         return data
     present = sorted(set(data.examples["split"]))
@@ -100,7 +100,7 @@ def class_tokens(data: ProbingDataset, feature: str, label: int) -> NDArray[np.b
 
 
 def columns_of(layers: Mapping[int, NDArray[Any]], neurons: Sequence[Neuron]) -> NDArray[np.float32]:
-    """The activations (n, m) of neurons; of one side of a neuron how far it goes there, 0 on the other side."""
+    """The activations (n, m) of neurons; of one side of a neuron its size there, 0 on the other side."""
     columns = []
     for neuron in neurons:
         values = layers[neuron.layer][:, neuron.index].astype(np.float32)

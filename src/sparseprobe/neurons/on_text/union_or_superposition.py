@@ -104,7 +104,7 @@ def union_test(X: ArrayLike, y: ArrayLike, train: ArrayLike, *, margin: float = 
 
 
 def f1_of(y: NDArray[np.bool_], yes: NDArray[np.bool_]) -> float:
-    """F1 of saying yes; 0 without a positive or a yes."""
+    """F1 of yes-no predictions; 0 without a positive label or prediction."""
     return float(Confusion.of(y, yes).f1())
 
 

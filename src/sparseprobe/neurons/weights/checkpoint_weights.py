@@ -1,9 +1,9 @@
-"""Read the neurons' weights of a checkpoint some at a time, without loading the model.
+"""Read the weights of a checkpoint's neurons in blocks, without loading the model.
 
 Where a checkpoint keeps its neurons is found on a stand-in: the same architecture and width with one block, a
 vocabulary of 64 and random weights in bfloat16. Then slices of the safetensors files are read, a number of neurons at a
 time, and each file is closed after each slice, so that pages of it do not pile up. Memory: the stand-in while it is
-looked at, then one block of rows (`peak_bytes`). Checkpoints whose blocks differ in build are refused, not guessed at.
+looked at, then one block of rows (`peak_bytes`). Checkpoints whose blocks differ in build are refused.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ SEEN_AS_ONE = 0.01
 def logit_effect(model: LanguageModel, neurons: Neurons, *, scale: float = 1.0) -> NDArray[np.float64]:
     """Logits per unit of activation, (n_neurons, n_vocabulary), in the order in which the neurons are named.
 
-    The effect of one side of a neuron is that of going one unit further to that side. `scale` is the s that the final
+    The effect of one side of a neuron is that of one unit further to that side. `scale` is the s that the final
     norm divides by. Raises `UnsupportedModelError` for models without an unembedding of
     the residual stream's width and for those that normalise the residual stream itself in every block, `InputError` for
     neurons that are not there.
@@ -93,7 +93,7 @@ def promoted_tokens(
 ) -> pd.DataFrame:
     """The `n` most promoted and the `n` most suppressed tokens of each neuron; columns of `PROMOTED`.
 
-    `effects` is what `logit_effect` gave for these neurons, which saves computing it again.
+    `effects` is the result of `logit_effect` for these neurons, if it has been computed already.
 
     >>> from sparseprobe.neurons.planted_language import planted_model, planted_text
     >>> promoted_tokens(planted_model(), "L0.N0", tokenizer=planted_text(2).tokenizer, n=1)["text"].tolist()[0]

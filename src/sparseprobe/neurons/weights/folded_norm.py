@@ -1,7 +1,7 @@
-"""What a normalisation does once its scale is held fixed: a linear map, found by behaviour.
+"""The linear map of a normalisation whose scale is held fixed, found from its behaviour.
 
-Two stand on a neuron's way to the logits: the one before the unembedding, and in some models one that the MLP's output
-goes through before it joins the residual stream (Gemma 2 and 3, OLMo 2).
+Two are on the path from a neuron to the logits: the one before the unembedding, and in some models one that the MLP's
+output goes through before it joins the residual stream (Gemma 2 and 3, OLMo 2).
 
     LayerNorm  N(x) = gain * (x - mean(x)) / s(x) + bias       RMSNorm  N(x) = gain * x / s(x)
 
@@ -63,7 +63,7 @@ def folded_norm(model: LanguageModel) -> FoldedNorm:
 
 
 def folded_mlp_norm(model: LanguageModel, layer: int) -> FoldedNorm:
-    """The linear part of the norm that the output of a layer's MLP goes through by itself; the identity without one.
+    """The linear part of the norm that the output of a layer's MLP goes through alone; the identity without one.
 
     Raises `UnsupportedModelError` if it is neither a LayerNorm nor an RMSNorm by what it does.
 

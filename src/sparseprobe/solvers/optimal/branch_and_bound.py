@@ -1,4 +1,4 @@
-"""Best-first branch and bound over supports, with a bound that is true at every moment.
+"""Best-first branch and bound over supports, with a bound that is valid at every moment.
 
 1. Incumbent: the top k by mean difference (and any supports given), improved by swaps. 2. Root relaxation over all
 columns; its rounding, improved by swaps. 3. Screening: columns that the certificate decides leave the problem. 4. Tree:
@@ -238,7 +238,7 @@ def _mean_difference(problem: SupportProblem) -> Vector:
 
 
 def _most_divided(branch: Branch, relaxed: Relaxed) -> int:
-    """The free column whose share is nearest to one half; where all are whole, the dearest."""
+    """The free column whose share is nearest to one half; if all are whole, the one of the highest cost."""
     shares = np.zeros(branch.free.size)
     shares[relaxed.start.positions] = relaxed.start.shares
     division = np.where(branch.free, np.minimum(shares, 1 - shares), -1.0)
@@ -251,7 +251,7 @@ def _most_divided(branch: Branch, relaxed: Relaxed) -> int:
 def narrow(
     candidates: CandidateColumns, branch: Branch, certificate: DualCertificate
 ) -> tuple[CandidateColumns, Branch, DualCertificate]:
-    """Drop the columns that are out for good: a copy of the others, if they are less than half."""
+    """Drop the columns that are excluded for good by copying the others, if these are less than half."""
     kept = np.flatnonzero(branch.forced | branch.free)
     if 2 * kept.size >= candidates.index.size:
         return candidates, branch, certificate

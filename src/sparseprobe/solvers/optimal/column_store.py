@@ -1,9 +1,9 @@
 """Columns in use, centred, as contiguous float64 rows: the only part of X that is ever copied.
 
 Newton steps walk down single columns, X lies in rows. A column is fetched when a support or a working set first asks
-for it; a full store starts anew with what is asked for now. The intercept is free, so a column less its mean poses the
-same problem with the intercept b + w.mean; far from 0 the column itself would be nearly the intercept's, and no step
-could tell the two apart. Memory: 8 n bytes a column, at most `capacity` columns.
+for it; a full store starts again with the columns requested now. The intercept is free, so a column minus its mean
+poses the same problem with the intercept b + w.mean; far from 0 the column itself would be nearly the intercept's, and
+no step could tell the two apart. Memory: 8 n bytes per column, at most `capacity` columns.
 """
 
 from __future__ import annotations

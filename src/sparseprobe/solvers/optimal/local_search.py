@@ -1,8 +1,8 @@
 """A good support before the proof: swap one column for another while that lowers the objective.
 
 At the optimum of a support S its dual point prices every column. Fenchel's inequality says that swapping i for j can
-help only if cost_j > cost_i, so the candidates are few: the dearest outside columns against the cheapest inside ones.
-Cost: one price of all columns a round, and up to 24 problems of k columns.
+help only if cost_j > cost_i, so the candidates are few: the outside columns of the highest cost against the inside ones
+of the lowest. Cost: one price of all columns per round, and up to 24 problems of k columns.
 """
 
 from __future__ import annotations

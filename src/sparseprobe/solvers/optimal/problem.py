@@ -1,4 +1,4 @@
-"""The problem as it was posed: the matrix, labels in {-1, +1}, example weights, gamma and the loss, checked once.
+"""The optimisation problem: the matrix, labels in {-1, +1}, example weights, gamma and the loss, checked once.
 
     min over |support| <= k, w, b   sum_i c_i phi(y_i (w.x_i + b)) + ||w||^2 / (2 gamma)
 
@@ -89,7 +89,7 @@ def pose(
     class_weight: ClassWeight,
     sample_weight: ArrayLike | None,
 ) -> SupportProblem:
-    """Check what was given and make a problem of it; InputError says in one sentence what cannot be used."""
+    """Check the arguments and make a problem of them; raises `InputError` for what cannot be used."""
     if loss not in get_args(Loss):
         raise UnknownNameError("loss", loss, LOSSES)
     matrix = _matrix(X)

@@ -1,7 +1,7 @@
 """Newton's method for a relaxation on a few columns: weighted loss + squared k-support norm, unpenalised intercept.
 
-Each step replaces the loss by its quadratic model at the current margins, minimises model + Omega without another look
-at the n examples (quadratic_model.py), and searches the zero of the slope along the line to that minimum. With every
+Each step replaces the loss by its quadratic model at the current margins, minimises model + Omega without reading the
+n examples again (quadratic_model.py), and searches the zero of the slope along the line to that minimum. With every
 column forced in, the same code is Newton's method for the ridge-penalised problem on one support. Columns come
 centred (column_store.py), so that the intercept takes no part of theirs. At the end the intercept is settled so that
 sum c a y = 0, the condition under which the dual variables prove a bound.

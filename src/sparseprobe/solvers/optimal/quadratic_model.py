@@ -8,7 +8,7 @@ below the price of a seat, level / gamma. So: take the kinds as they are, solve 
 cross zero, let in those that pay, and repeat. The system may be singular (few examples have curvature); a proximal term
 in the scale of each weight keeps it regular, falls while steps succeed and rises when one fails. Where a weak ridge is
 lost in the rounding of large columns the system is singular as computed, and the shortest solution is taken.
-Cost: O(p^3) a repetition, no look at the examples.
+Cost: O(p^3) per repetition, without reading the examples.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Newton steps (proximal_newton.py with every column forced in); for the hinge on a smoothing delta that falls until the
 true primal and the true dual are closer than asked for, which the crossover (crossover.py) usually ends early.
-Cost: O(n k) a step, a handful of steps for each delta.
+Cost: O(n k) per step, a handful of steps for each delta.
 """
 
 from __future__ import annotations
