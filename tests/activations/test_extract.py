@@ -270,7 +270,7 @@ def test_left_padding_is_refused_where_it_changes_activations(name, token_data):
         for weight in module.parameters():  # biases too, which are zero at first and then hide what padding does
             weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
     model = LanguageModel.from_module(module, name=name)
-    with pytest.raises(InputError, match=f"{name} gives other activations when .* leave it at 'right'"):
+    with pytest.raises(InputError, match=f"{name} gives different activations when .* leave it at 'right'"):
         extract(model, token_data, padding="left")
     assert extract(model, token_data).n_examples == token_data.n_examples
 

@@ -26,7 +26,7 @@ def test_what_is_not_finite_is_found(precision, spoiled):
     array = bits.numpy().view(STORED[precision])
     require_finite(array[:1], precision, "here")
     nan, half = np.isnan(spoiled), precision == "float16"
-    told = "not a number .* no dtype mends" if nan else "use dtype='bfloat16' or 'float32'" if half else "infinite"
+    told = "not a number .* no dtype can fix" if nan else "use dtype='bfloat16' or 'float32'" if half else "infinite"
     with pytest.raises(InputError, match=f"here has .*{told}"):
         require_finite(array, precision, "here")
 

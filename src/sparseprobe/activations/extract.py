@@ -126,8 +126,8 @@ def prepare(
     _require_rows(data, aggregate)
     if padding == "left" and "left" not in model.padding:
         raise InputError(
-            f"{model.name} gives other activations when a text is padded on the left, so padding='left' cannot be used "
-            "with it: leave it at 'right'"
+            f"{model.name} gives different activations when a text is padded on the left, so padding='left' cannot be "
+            "used with it: leave it at 'right'"
         )
     lengths = np.diff(data.sequences.offsets)[np.unique(data.examples["sequence"].to_numpy())]
     rows_per_block, batch_tokens = fit_to_memory(

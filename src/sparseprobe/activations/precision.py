@@ -53,7 +53,7 @@ def require_finite(stored: NDArray[Any], precision: Precision, where: str) -> No
     values = decode(stored, precision)
     if np.isnan(values).any():
         raise InputError(
-            f"{where} has activations that are not a number (NaN), which no dtype mends: the model computes them, so "
+            f"{where} has activations that are not a number (NaN), which no dtype can fix: the model computes them, so "
             "check its weights, or load it with model_dtype float32"
         )
     if precision == "float16":

@@ -5,7 +5,7 @@ stratified for all features at once, after the idea of iterative stratification 
 2011): the class that the fewest documents have is shared out first; each document goes to the part that lacks most of
 that class, large documents before small ones. A class that three documents have is in all three parts, if one of
 ATTEMPTS orders leads there. By example (preset `paper`): one random 70/30 split, seed 42, that ignores documents and
-has no validation part.
+has no validation split.
 
 A document's place in the order follows from its name and the seed, never from the order of the file. Cost: a loop over
 documents (about 3 us each) and one pass over the examples.

@@ -3,7 +3,7 @@
     score(example) = sum over its tokens t of log p(t | positive) - log p(t | negative)
 
 with frequencies from the training part (one added to each count), divided by the number of tokens, and the threshold
-of the best F1 on the validation part (or on training, where there is none). F1 on test. A feature that this predicts
+of the best F1 on the validation split (or on training, where there is none). F1 on test. A feature that this predicts
 is a property of tokens: a neuron that reads it may only detect those tokens. Source: the multinomial
 event model of McCallum and Nigam, 1998. Cost: linear in the tokens of the examples, for each feature.
 """

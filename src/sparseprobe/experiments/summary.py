@@ -117,6 +117,6 @@ def _ties(neurons: pd.DataFrame, choose_by: str) -> list[int]:
 def _refuse_nothing_to_choose_by(table: pd.DataFrame, choose_by: str) -> None:
     if table[choose_by].isna().all() and len(table):
         raise InputError(
-            f"the table has no values of {choose_by!r} to choose by: split with a validation part, "
-            'or say choose_by="f1" to choose on test as the paper does'
+            f"the table has no values of {choose_by!r} to choose by: make a split with validation examples, "
+            'or pass choose_by="f1" to choose on test as the paper does'
         )

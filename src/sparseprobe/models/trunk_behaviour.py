@@ -76,7 +76,7 @@ def observe_trunk(trunk: nn.Module, blocks: Sequence[nn.Module], embedding: nn.E
     hidden_left = all(_close(padded[0, -N_SHORT:], text[0], half) for padded, text in zip(left, alone, strict=True))
     if not hidden_right and not same(alone, outputs(pad([short, text[-N_SHORT:]])), 0, slice(None), half):
         raise UnsupportedModelError(
-            f"{type(trunk).__name__} gives a text other activations each time, or beside another text, so its "
+            f"{type(trunk).__name__} gives a text different activations each time, or beside another text, so its "
             "activations are not those of the text"
         )
     causal = same(plain, changed, 0, slice(-1), rounding)

@@ -54,7 +54,7 @@ def one_neuron(neurons: Neurons, model: LanguageModel | None = None) -> Neuron:
     sets = neuron_sets(neurons, model)
     if len(sets) != 1 or len(sets[0]) != 1:
         named = ", ".join(map(name_of, sets))
-        raise InputError(f"one neuron is asked for, given {named}: take them one by one")
+        raise InputError(f"one neuron is needed, got {named}: give them one by one")
     return sets[0][0]
 
 

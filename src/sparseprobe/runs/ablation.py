@@ -23,7 +23,7 @@ ABLATED, KEPT = 3, 100
 def few_best_neurons(neurons: pd.DataFrame, n: int) -> pd.DataFrame:
     """The neurons of each feature that a run ablates: `candidate_neurons`, by training and validation examples.
 
-    The paper's single split has no validation part; there they are chosen by test scores, as the paper does.
+    The paper's single split has no validation split; there they are chosen by test scores, as the paper does.
     """
     by_paper = neurons["log_loss_choosing"].isna().all()
     return candidate_neurons(neurons, n, choose_by="f1" if by_paper else "log_loss_choosing")

@@ -258,6 +258,6 @@ def test_separation(monkeypatch):
 def test_errors(tiny_model):
     with pytest.raises(UnsupportedModelError, match=r"has no unembedding of its residual stream \(width 16\)"):
         logit_effect(tiny_model("bert"), "L0.N0")
-    with pytest.raises(InputError, match=r"scale=0 is no norm's scale"):
+    with pytest.raises(InputError, match=r"scale=0 is not the scale of a norm"):
         logit_effect(tiny_model("gpt2"), "L0.N0", scale=0)
     assert len(named_neurons(tiny_model("gpt2"), ["L0.N0", ["L0.N0", "L1.N1"]])) == 2

@@ -50,7 +50,7 @@ def logit_effect(model: LanguageModel, neurons: Neurons, *, scale: float = 1.0) 
     'Z'
     """
     if not scale > 0:
-        raise InputError(f"scale={scale!r} is no norm's scale: give a positive number")
+        raise InputError(f"scale={scale!r} is not the scale of a norm: give a positive number")
     chosen, read = named_neurons(model, neurons), _reader(model)
     rows = [
         (-1 if neuron.sign == "-" else 1) * _written(model, neuron.layer, slice(neuron.index, neuron.index + 1))
