@@ -90,7 +90,7 @@ def _best(layer: ProbedLayer, feature: int, strengths: Sequence[float], *, contr
     validated = [probe_f1(layer, feature, probe, "validation", control=control) for probe in found]
     if np.isnan(validated).any():
         raise InputError(
-            "several C need validation examples to choose among them: give one C, or make a split with validation examples"
+            "several C need validation examples to choose among them: give one C, or split with validation examples"
         )
     best = int(np.argmax(validated))
     return found[best], strengths[best]
