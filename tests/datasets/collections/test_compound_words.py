@@ -113,7 +113,7 @@ def test_the_bos_stays_in_front_of_a_cut_text(families) -> None:
 def test_what_cannot_be_found_is_said(tokenizer) -> None:
     with pytest.raises(DataError, match="no word of the 21 compounds is in the texts"):
         load_dataset("compound_words", source=[{"text": "nothing here"}], tokenizer=tokenizer)
-    with pytest.raises(InputError, match="'security' is not a compound; give two words or more"):
+    with pytest.raises(InputError, match="'security' is not a compound; give two or more words"):
         load_dataset("compound_words", source=[{"text": "x"}], tokenizer=tokenizer, compounds=["security"])
     with pytest.raises(InputError, match="give a list of compounds"):
         load_dataset("compound_words", source=[{"text": "x"}], tokenizer=tokenizer, compounds="social security")
