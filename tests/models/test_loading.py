@@ -86,7 +86,7 @@ def test_folder_without_a_model(tmp_path):
         load_model(tmp_path)
     file = tmp_path / "model.bin"
     file.touch()
-    with pytest.raises(InputError, match="is a file: give a .gguf file, or the folder"):
+    with pytest.raises(InputError, match=r"is a file: give a \.gguf file, or the folder"):
         load_model(file)
 
 
