@@ -8,12 +8,15 @@ import pytest
 
 import sparseprobe as sp
 from sparseprobe.errors import InputError
+from sparseprobe.neuron import Neuron
 from sparseprobe.neurons import logit_effect, read_tokens, weight_statistics
 from sparseprobe.neurons.on_text.compound_contexts import CONTEXTS, compound_contexts
+from sparseprobe.neurons.on_text.mean_activation_by_token import TokenActivations
 from sparseprobe.neurons.planted_language import LETTERS, planted_model, planted_text
 from sparseprobe.reports.figures import draw, on_text
 from sparseprobe.runs.catalogue import EXPERIMENTS, checked_work, sources_of
 from sparseprobe.runs.experiment import Question
+from sparseprobe.runs.on_text import driving_ngrams
 
 NEW = ("compound_parts", "stimuli", "by_token", "by_class", "weights", "logit_classes", "union", "relation")
 
@@ -152,3 +155,14 @@ def test_what_needs_the_model_says_so_first(planted, name):
 def test_the_union_test_needs_several_neurons(planted):
     with pytest.raises(InputError, match="add a k from 2 to 8"):
         checked_work(["sweep", "union"], question(planted[1], None, k=[1, 16]))
+
+
+def test_a_neuron_that_goes_farther_down_is_driven_on_that_side():
+    data = planted_text(60)
+    letters = np.where(data.sequences.tokens == LETTERS.index("C"), -2, 0) + (
+        data.sequences.tokens == LETTERS.index("E")
+    )
+    values = np.stack([letters, -letters], axis=1).astype(np.float32)
+    read = TokenActivations((Neuron(0, 1), Neuron(0, 2)), data, values)
+    table = driving_ngrams(read)
+    assert table[["neuron", "text"]].to_numpy().tolist() == [["L0.N1-", "C"], ["L0.N2", "C"]]

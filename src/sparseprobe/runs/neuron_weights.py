@@ -1,4 +1,7 @@
-"""What weights say, for a run: norms and biases of every neuron, and which kinds of tokens the best ones raise."""
+"""What weights say, for a run: norms and biases of every neuron, and which kinds of tokens the best ones raise.
+
+The effect is that of going one unit to the side that the probe uses: of `L5.N701-`, one unit down.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,21 @@ import numpy as np
 import pandas as pd
 
 from sparseprobe.errors import UnsupportedModelError
+from sparseprobe.experiments.summary import best_rows
 from sparseprobe.neurons.weights.direct_logit_effect import logit_effect, reads_residual_stream
 from sparseprobe.neurons.weights.token_classes import class_masks
 from sparseprobe.neurons.weights.weight_statistics import weight_statistics
 from sparseprobe.runs.experiment import Experiment, Part, Question, Sources, Work, model_of
-from sparseprobe.runs.on_text import best_sides
 from sparseprobe.tables import LOGIT_CLASSES, WEIGHTS, make_table
 
 CLASSES = ("capitalised", "lower case", "digits", "punctuation")
 BINS = 24
+
+
+def best_sides(neurons: pd.DataFrame) -> list[str]:
+    """The best neuron of each feature, none twice; with a minus sign where the probe uses that side."""
+    best = best_rows(neurons)
+    return list(dict.fromkeys(best["neuron"].where(best["sign"] == "+", best["neuron"] + "-")))
 
 
 def _check_weights(question: Question) -> Work:

@@ -4,14 +4,14 @@
     by_token    the tokens of largest mean and of largest maximum on test text; a maximum alone misleads
     by_class    its activation on every feature of the dataset, on test text
 
-A neuron that the probe uses the other way round, with a negative coefficient, is read on that side (`L5.N701-`).
+What drives a neuron is found on the side on which it goes farther from 0: above, but for some neurons of gated MLPs
+below (`L5.N701-`). The other tables have the activations as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
@@ -26,14 +26,15 @@ LEAST, TOKENS = 3, 10
 """How often a token or an n-gram must occur, and how many tokens are kept of the largest mean and maximum each."""
 
 
-def best_sides(neurons: pd.DataFrame) -> list[str]:
-    """The best neuron of each feature, no neuron twice; with a minus sign where the probe uses that side."""
-    best = best_rows(neurons)
-    return list(dict.fromkeys(best["neuron"].where(best["sign"] == "+", best["neuron"] + "-")))
-
-
-def _stimuli(read: TokenActivations) -> pd.DataFrame:
-    return pd.concat([stimuli(read, neuron, least=LEAST).table for neuron in read.neurons], ignore_index=True)
+def driving_ngrams(read: TokenActivations) -> pd.DataFrame:
+    """What drives each neuron, on the side on which it goes farther; columns of `STIMULI`."""
+    tables = []
+    for column in range(len(read.neurons)):
+        values = read.matrix[read.known, column]
+        downwards = -values.min(initial=0) > values.max(initial=0)
+        side = read.side("-") if downwards else read
+        tables.append(stimuli(side, side.neurons[column], least=LEAST).table)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _tokens(read: TokenActivations) -> pd.DataFrame:
@@ -58,8 +59,8 @@ def _on_text(
     def parts(question: Question, sources: Sources) -> Iterator[Part]:
         def make() -> pd.DataFrame:
             text = split_text(question.data, splits, f"the experiment {name!r}")
-            asked: Any = best_sides(sources.tables["neurons"])
-            return say(read_tokens(model_of(question, name), text, asked))
+            best = list(dict.fromkeys(best_rows(sources.tables["neurons"])["neuron"]))
+            return say(read_tokens(model_of(question, name), text, best))
 
         yield Part(name, "all", make)
 
@@ -67,7 +68,7 @@ def _on_text(
 
 
 NEURONS_ON_TEXT = (
-    _on_text("stimuli", "the n-grams that drive the best neuron of each feature", STIMULI, _stimuli, None),
+    _on_text("stimuli", "the n-grams that drive the best neuron of each feature", STIMULI, driving_ngrams, None),
     _on_text(
         "by_token",
         "the tokens on which the best neurons have the largest means and maxima",

@@ -8,10 +8,10 @@ from itertools import chain
 import pandas as pd
 
 from sparseprobe.experiments.baselines import RANDOM_BASES
+from sparseprobe.experiments.summary import best_rows
 from sparseprobe.neurons.weights.weight_statistics import layer_profile
 from sparseprobe.reports.findings import Sentence, chosen_rows, told
 from sparseprobe.runs.compound_parts import SUM
-from sparseprobe.runs.on_text import best_sides
 from sparseprobe.studies.study import Study, StudyFigure, Tables
 from sparseprobe.tables import WEIGHTS
 
@@ -62,8 +62,9 @@ def polysemanticity(neurons: pd.DataFrame, stimuli: pd.DataFrame) -> pd.DataFram
     """How many unrelated n-grams drive each neuron above half of its maximum, the most polysemantic first."""
     rows = []
     for run, part in neurons.groupby(_RUN, sort=False):
-        own = stimuli[(stimuli[_RUN] == list(run)).all(axis=1)].groupby("neuron")
-        for neuron in best_sides(part):
+        here = stimuli[(stimuli[_RUN] == list(run)).all(axis=1)]
+        own = here.groupby(here["neuron"].str.rstrip("-"))
+        for neuron in best_rows(part)["neuron"].drop_duplicates():
             drivers = own.get_group(neuron) if neuron in own.groups else stimuli.head(0)
             first = drivers.sort_values("median", ascending=False, kind="stable").drop_duplicates("meaning")
             rows.append(
@@ -193,7 +194,8 @@ def _drawn_parts(tables: Tables) -> pd.DataFrame:
 def _most_polysemantic(tables: Tables) -> pd.DataFrame:
     first = tables["polysemanticity"].iloc[0]
     stimuli = tables["stimuli"]
-    return stimuli[(stimuli[[*_RUN, "neuron"]] == first[[*_RUN, "neuron"]].tolist()).all(axis=1)]
+    whole = stimuli.assign(whole=stimuli["neuron"].str.rstrip("-"))
+    return stimuli[(whole[[*_RUN, "whole"]] == first[[*_RUN, "neuron"]].tolist()).all(axis=1)]
 
 
 def _with_bias(tables: Tables) -> pd.DataFrame:

@@ -45,7 +45,10 @@ def decisions(growth: pd.DataFrame) -> pd.DataFrame:
 
 
 def telling_tokens(tables: Tables) -> pd.DataFrame:
-    """For each best neuron the token of the largest mean, and that of the largest maximum with its own mean."""
+    """For each best neuron the token of the largest mean, and that of the largest maximum with its own mean.
+
+    Of neurons whose large activations say yes.
+    """
     by_token = tables["by_token"]
     keys = [*_RUN, "neuron"]
     shown = ["text", "count", "mean", "max"]
@@ -55,7 +58,7 @@ def telling_tokens(tables: Tables) -> pd.DataFrame:
         )
         for score, words in (("mean", "largest_mean"), ("max", "largest_max"))
     ]
-    best = tables["relation"].assign(neuron=_sides(tables["relation"]))[[*keys, "feature"]]
+    best = tables["relation"].loc[tables["relation"]["sign"] == "+", [*keys, "feature"]]
     return best.merge(parts[0].merge(parts[1], on=keys), on=keys)
 
 
@@ -139,12 +142,12 @@ def ends_of_sentences(tables: Tables) -> pd.DataFrame:
 def properties(tables: Tables) -> pd.DataFrame:
     """The rows of `by_class` for people's occupations and sports, of the neurons that are best for them."""
     relation, table = tables["relation"], tables["by_class"]
-    best = set(_sides(relation)[relation["feature"].str.startswith(_PEOPLE)])
+    best = set(relation["neuron"][relation["feature"].str.startswith(_PEOPLE)])
     return table[table["feature"].str.startswith(_PEOPLE) & table["neuron"].isin(best)]
 
 
 def _sides(relation: pd.DataFrame) -> pd.Series:
-    """Neurons as the tables of what they do on text name them: `L5.N701-` where the probe uses that side."""
+    """Neurons as `logit_classes` names them: `L5.N701-` where the probe uses that side."""
     return relation["neuron"].where(relation["sign"] == "+", relation["neuron"] + "-")
 
 
