@@ -60,9 +60,10 @@ TABLES = (
     ),
     ("tables/regression.parquet", "One row for each continuous feature, layer and k.", tables.REGRESSION),
     ("transfer", "The chosen neurons on another dataset, one row for each.", tables.TRANSFER),
+    ("tables/optimum.parquet", "Each selection against the proven optimum, one row for each k.", tables.OPTIMUM),
     ("tables/stability.parquet", "How often a neuron is chosen over resamples.", tables.STABILITY),
     ("tables/significance.parquet", "Which neurons stand out by more than chance.", tables.SIGNIFICANCE),
-    ("compare_on_planted", "How much of a planted support each selection finds.", tables.PLANTED),
+    ("tables/planted.parquet", "How much of a planted support each selection finds.", tables.PLANTED),
     ("specificity", "Whether ablated neurons matter for a feature in particular.", tables.SPECIFICITY),
 )
 

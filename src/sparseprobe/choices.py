@@ -34,7 +34,7 @@ PRESETS = ("default", "paper")
 EXPERIMENTS = (
     *("sweep", "neurons", "dense", "pruning", "baselines", "comparison", "stability", "significance", "regression"),
     *("ablation", "cards", "compound_parts", "stimuli", "by_token", "by_class", "weights", "logit_classes"),
-    *("union", "relation", "mean_and_maximum", "same_token"),
+    *("union", "relation", "mean_and_maximum", "same_token", "optimum", "planted"),
 )
 """What a run can be asked to do; `runs.catalogue` says what each of them is."""
 

@@ -199,6 +199,16 @@ STABILITY = (
         "stability", "float64", "Agreement of all choices of this k: 1 if always the same, 0 as expected by chance."
     ),
 )
+OPTIMUM = (
+    *(column for column in _WHERE if not column.name.startswith("n_")),
+    Column("objective", "float64", "What the best probe on the chosen neurons reaches of the exact objective."),
+    Column("optimum", "float64", "The least that any k candidates were found to reach."),
+    Column("excess", "float64", "objective / optimum - 1."),
+    Column("n_shared", "int64", "Neurons shared with the optimum."),
+    Column("bound", "float64", "No set of k candidates reaches less than this."),
+    Column("proven", "bool", "Whether bound and optimum are within the tolerance."),
+    Column("near_ties", "int64", "Sets within 1 % of the optimum that differ from it in one neuron, among 30 tried."),
+)
 SIGNIFICANCE = (
     *_WHERE[:6],
     Column("seed", "int64", "Seed of the permutations."),

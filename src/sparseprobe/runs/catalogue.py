@@ -20,6 +20,7 @@ from sparseprobe.experiments.baselines import plan_baselines
 from sparseprobe.experiments.comparison import plan_comparison
 from sparseprobe.experiments.dense import plan_dense
 from sparseprobe.experiments.labelled_examples import LabelledExamples
+from sparseprobe.experiments.optimum import plan_optimum
 from sparseprobe.experiments.probed_layer import Plan, ProbedLayer, chosen_layers
 from sparseprobe.experiments.pruning import plan_pruning
 from sparseprobe.experiments.regression import plan_regression
@@ -35,12 +36,14 @@ from sparseprobe.runs.experiment import Experiment, Part, Question, Sources, Wor
 from sparseprobe.runs.mean_and_maximum import MEAN_AND_MAXIMUM_OF_TEXTS
 from sparseprobe.runs.neuron_weights import LOGITS_OF_NEURONS, WEIGHTS_OF_NEURONS
 from sparseprobe.runs.on_text import NEURONS_ON_TEXT
+from sparseprobe.runs.planted import SELECTIONS_ON_PLANTED
 from sparseprobe.runs.readings import READINGS
 from sparseprobe.runs.same_token import SAME_TOKEN_IN_AND_OUT
 from sparseprobe.tables import (
     BASELINES,
     DENSE,
     NEURONS,
+    OPTIMUM,
     PRUNING,
     REGRESSION,
     SIGNIFICANCE,
@@ -101,6 +104,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "selection k preset",
         ),
         _probing("comparison", "the ways to choose neurons, side by side", SWEEP, plan_comparison, "k preset"),
+        _probing("optimum", "the ways to choose neurons against the proven optimum", OPTIMUM, plan_optimum, "k"),
+        SELECTIONS_ON_PLANTED,
         _probing(
             "stability",
             "how often a neuron is chosen over resamples",

@@ -8,7 +8,10 @@ from sparseprobe.studies.compound_words import COMPOUND_WORDS
 from sparseprobe.studies.context_neurons import CONTEXT_NEURONS
 from sparseprobe.studies.reading_probes import READING_PROBES
 from sparseprobe.studies.scale import SCALE
+from sparseprobe.studies.selection import SELECTION
 from sparseprobe.studies.study import Study
 
-STUDIES: Mapping[str, Study] = {study.name: study for study in (COMPOUND_WORDS, CONTEXT_NEURONS, SCALE, READING_PROBES)}
+STUDIES: Mapping[str, Study] = {
+    study.name: study for study in (COMPOUND_WORDS, CONTEXT_NEURONS, SCALE, READING_PROBES, SELECTION)
+}
 """Every study by its name."""
