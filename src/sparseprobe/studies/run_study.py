@@ -171,7 +171,7 @@ def _drawn(figure: StudyFigure, tables: Tables, folder: Path) -> Iterator[dict[s
     several = [name for name in figure.by if len(table[name].unique()) > 1]
     parts = list(table.groupby(several, sort=False)) if several else [((), table)]
     for values, part in parts:
-        file = "-".join([figure.name, *(slug(str(value)) for value in values)])
+        file = "-".join([figure.name, *(slug(str(value)).replace(".", "_") for value in values)])  # no suffix in it
         save(draw(figure.kind, part.reset_index(drop=True), **figure.settings), folder / file)
         words = ", ".join(str(value).replace("_", " ") for value in values)
         yield {"name": file, "caption": f"{words}: {figure.caption}" if words else figure.caption}
