@@ -166,3 +166,12 @@ def test_a_neuron_that_goes_farther_down_is_driven_on_that_side():
     read = TokenActivations((Neuron(0, 1), Neuron(0, 2)), data, values)
     table = driving_ngrams(read)
     assert table[["neuron", "text"]].to_numpy().tolist() == [["L0.N1-", "C"], ["L0.N2", "C"]]
+
+
+def test_words_of_several_tokens_are_told_apart_as_words():
+    data = sp.load_dataset("compound_words", tokenizer="demo-0.1m", compounds=["social security"])
+    found = compound_contexts(data, "social security")
+    labels = data.labels["social security"]
+    assert found["compound"].sum() == (labels == 1).sum() > 0
+    assert found["first word alone"].sum() > 0
+    assert found["first word alone"].sum() + found["second word alone"].sum() == (labels == 0).sum()

@@ -143,7 +143,8 @@ def properties(tables: Tables) -> pd.DataFrame:
     """The rows of `by_class` for people's occupations and sports, of the neurons that are best for them."""
     relation, table = tables["relation"], tables["by_class"]
     best = set(relation["neuron"][relation["feature"].str.startswith(_PEOPLE)])
-    return table[table["feature"].str.startswith(_PEOPLE) & table["neuron"].isin(best)]
+    rows = table[table["feature"].str.startswith(_PEOPLE) & table["neuron"].isin(best)]
+    return rows.assign(feature=rows["feature"].str.partition("=")[2])
 
 
 def _sides(relation: pd.DataFrame) -> pd.Series:

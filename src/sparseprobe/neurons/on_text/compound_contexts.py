@@ -1,11 +1,11 @@
 """Where in a text a compound is whole, and where one of its words stands alone.
 
     compound            positive examples
-    second word alone   negative examples whose last token is one with which a positive ends
-    first word alone    the other negatives that follow a token which a positive's last token follows
+    second word alone   negative examples whose word is one with which a positive ends
+    first word alone    the other negatives that follow a word which a positive's last word follows
     other               all text that neither ends like a positive nor follows like one
 
-Tokens are compared by their text, upper and lower case alike. Text without a label that has one of the words is
+Words are compared by their text, upper and lower case alike. Text without a label that has one of the words is
 omitted: it may be the compound in another form. The paper (case study 1) shows neurons on these four side by side.
 """
 
@@ -38,9 +38,7 @@ def compound_contexts(data: ProbingDataset, feature: str) -> dict[str, NDArray[n
     positive, negative = np.zeros((2, data.n_tokens), bool)
     positive[last[labels == 1]] = True
     negative[last[labels == 0]] = True
-    words = _words(data)
-    before = np.roll(words, 1)
-    before[offsets[:-1][np.diff(offsets) > 0]] = -1
+    words, before = _words(data)
     ends = np.isin(words, words[positive])
     follows = np.isin(before, before[positive & (before >= 0)])
     return {
@@ -51,9 +49,24 @@ def compound_contexts(data: ProbingDataset, feature: str) -> dict[str, NDArray[n
     }
 
 
-def _words(data: ProbingDataset) -> NDArray[np.int64]:
-    """A number for each token (n_tokens,), the same for tokens whose texts differ only in case and spaces."""
-    tokens = data.sequences.tokens
-    plain = [text.strip().casefold() or text for text in texts_of(data.tokenizer, int(tokens.max(initial=0)) + 1)]
-    number = {text: place for place, text in enumerate(dict.fromkeys(plain))}
-    return np.array([number[text] for text in plain])[tokens]
+def _words(data: ProbingDataset) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each token (n_tokens,) a number of its word up to it, and one of the word before, -1 without.
+
+    A word begins at a space or another sign; where no token begins with a space each token is a word. Words that differ
+    only in case have the same number.
+    """
+    texts = [text.casefold() for text in texts_of(data.tokenizer, int(data.sequences.tokens.max(initial=0)) + 1)]
+    spaced = any(text[:1].isspace() for text in texts)
+    numbers: dict[str, int] = {}
+    found = []
+    for sequence in range(len(data.sequences)):
+        word = before = ""
+        for token in data.sequences[sequence].tolist():
+            text = texts[token]
+            if not (spaced and word[-1:].isalnum() and text[:1].isalnum()):
+                word, before = "", word.strip() or before
+            word += text
+            pair = (numbers.setdefault(one, len(numbers)) for one in (word.strip(), before))
+            found.append(tuple(pair) if before else (next(pair), -1))
+    both = np.array(found, np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
