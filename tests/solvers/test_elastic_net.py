@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sparseprobe.errors import InputError
 from sparseprobe.experiments import planted_problem
-from sparseprobe.solvers.elastic_net import NestedElasticNet, elastic_net
+from sparseprobe.solvers.elastic_net import NestedFits, elastic_net
 from sparseprobe.solvers.logistic import logistic
 from sparseprobe.solvers.two_class_data import TwoClassData
 from sparseprobe.statistics.class_weights import balanced_weights
@@ -70,24 +70,42 @@ def test_a_penalty_above_every_gradient_leaves_nothing(hard_problem):
 
 
 @pytest.mark.parametrize("n", [300, 2000])
-def test_one_gram_for_a_nested_path_reaches_what_single_fits_reach(n, monkeypatch):
+def test_a_nested_path_and_ridge_fits_on_its_supports_reach_what_single_fits_reach(n):
     problem = planted_problem(n, 400, 8)
     X, weights = (problem.X / (10 * problem.X.std(axis=0))).astype(np.float64), balanced_weights(problem.y)
     ranking = np.argsort(-np.abs(X[problem.y == 1].mean(axis=0) - X[problem.y == 0].mean(axis=0)))
-    nested = NestedElasticNet(TwoClassData.of(X, problem.y, weights))
-    grams = []
-    renew = nested._renew
-    monkeypatch.setattr(nested, "_renew", lambda *args: (grams.append(1), renew(*args)))
-    current, start = ranking[:128], None
+    nested = NestedFits.of(TwoClassData.of(X, problem.y, weights))
+    current, start, path = ranking[:128], None, []
     for k, following in ((128, 64), (64, 16), (16, 4), (4, 1), (1, 0)):
         C, rho = k / 20, float(np.clip(np.exp(-k / 20), 0.1, 0.9))
         fit = nested.fit(current, C=C, l1_ratio=rho, start=start)
         alone = elastic_net(X[:, current], problem.y, weights=weights, C=C, l1_ratio=rho)
         assert fit.converged
         assert fit.objective == pytest.approx(alone.objective, rel=1e-9)
+        path.append((current, fit))
         kept = np.argsort(-np.abs(fit.coef), kind="stable")[:following]
         current, start = current[kept], fit.take(kept)
-    assert len(grams) <= 15  # some thirty steps were taken
+    for support, start in path:
+        fit = nested.fit(support, C=10.0, l1_ratio=0.0, start=start, tolerance=1e-12)
+        alone = logistic(X[:, support], problem.y, weights=weights, C=10.0, tolerance=1e-12)
+        assert fit.converged
+        assert fit.objective == pytest.approx(alone.objective, rel=1e-11)
+        np.testing.assert_allclose(fit.coef, alone.coef, atol=1e-4 * np.abs(alone.coef).max())
+
+
+def test_columns_are_gathered_once_for_all_subsets():
+    problem = planted_problem(200, 50, 4)
+    gathered = []
+
+    def gather(columns):
+        gathered.append(columns.tolist())
+        return np.asfortranarray(problem.X[:, columns], np.float64)
+
+    nested = NestedFits(gather, 50, problem.y == 1, balanced_weights(problem.y))
+    nested.hold(np.arange(10))
+    for columns in (np.arange(10), np.array([3, 1]), np.array([7])):
+        nested.fit(columns, C=1.0, l1_ratio=0.0)
+    assert gathered == [list(range(10))]
 
 
 @pytest.mark.parametrize("l1_ratio", [1.5, -0.1, np.nan])

@@ -69,7 +69,7 @@ def test_a_weight_of_two_is_two_rows(hard_problem):
 
 def test_conjugate_gradients_reach_what_the_factored_hessian_reaches(hard_problem, monkeypatch):
     factored = logistic(hard_problem.X, hard_problem.y, weights=hard_problem.weights, C=2.0)
-    monkeypatch.setattr(module, "_MOST_COLUMNS_FACTORED", 0)
+    monkeypatch.setattr(module, "MOST_COLUMNS_FACTORED", 0)
     truncated = logistic(hard_problem.X, hard_problem.y, weights=hard_problem.weights, C=2.0, tolerance=1e-10)
     assert truncated.converged
     assert truncated.objective == pytest.approx(factored.objective, rel=1e-9)

@@ -18,7 +18,7 @@ from sparseprobe.datasets.probing_dataset import ProbingDataset
 from sparseprobe.errors import InputError
 from sparseprobe.experiments.labelled_examples import LabelledExamples
 from sparseprobe.experiments.probed_layer import LayerPlan, ProbedLayer, chosen_layers, table_of
-from sparseprobe.experiments.scored_probes import probe_f1, probe_row
+from sparseprobe.experiments.scored_probes import probe_f1, probe_rows
 from sparseprobe.probes.support_probe import SupportProbe
 from sparseprobe.progress import SILENT, Progress
 from sparseprobe.solvers.logistic import checked_strength, newton
@@ -70,9 +70,10 @@ def plan_dense(
             started = clock()
             best, strength = _best(layer, feature, strengths, control=False)
             beside, _ = _best(layer, feature, strengths, control=True)
-            row = {"selection": "all", "C": strength, **probe_row(layer, feature, best)}
-            row["control_f1"] = probe_f1(layer, feature, beside, "test", control=True)
-            yield [row | {"seconds": clock() - started}]
+            [row] = probe_rows(layer, feature, [best])
+            [control_f1] = probe_f1(layer, feature, [beside], "test", control=True)
+            told = {"selection": "all", "C": strength, "control_f1": float(control_f1)}
+            yield [row | told | {"seconds": clock() - started}]
 
     return LayerPlan("dense", DENSE, pieces)
 
@@ -87,7 +88,7 @@ def _best(layer: ProbedLayer, feature: int, strengths: Sequence[float], *, contr
         found.append(SupportProbe(everything, start.coef * problem.scale, start.intercept, start.converged))
     if len(found) == 1:
         return found[0], strengths[0]
-    validated = [probe_f1(layer, feature, probe, "validation", control=control) for probe in found]
+    validated = probe_f1(layer, feature, found, "validation", control=control)
     if np.isnan(validated).any():
         raise InputError(
             "several C need validation examples to choose among them: give one C, or split with validation examples"

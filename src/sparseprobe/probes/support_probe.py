@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from sparseprobe import paper
 from sparseprobe.errors import UnknownNameError
-from sparseprobe.matrix import Matrix, is_sparse
+from sparseprobe.matrix import Matrix, scaled_columns
 from sparseprobe.selection.contract import Choice
 from sparseprobe.selection.problem import Problem
-from sparseprobe.solvers.elastic_net import NestedElasticNet
 from sparseprobe.solvers.linear_fit import LinearFit
-from sparseprobe.solvers.logistic import checked_strength, newton
+from sparseprobe.solvers.logistic import MOST_COLUMNS_FACTORED, checked_strength, newton
 from sparseprobe.solvers.optimal.losses import LOSSES
 from sparseprobe.solvers.support_vector_machine import support_vector_machine
 
 DEFAULT_C = 10.0  # of 1, 10, 100 and 1,000 the best validation log loss on the shipped code, F1 within 0.01 of the best
+_TOLERANCE = 1e-12  # relative duality gap at which coefficients are exact to seven digits
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,19 @@ class SupportProbe:
         """Score (n,) of rows of activations (n, d), dense or CSR, all rows by default; log odds for a logistic
         probe.
         """
-        if is_sparse(X):
-            chosen = (X if rows is None else X[rows])[:, self.support].toarray()
-        else:
-            chosen = X[:, self.support] if rows is None else X[np.ix_(rows, self.support)]
-        decision: NDArray[np.float64] = chosen.astype(np.float64) @ self.coef + self.intercept
-        return decision
+        return decisions([self], X, rows)[:, 0]
+
+
+def decisions(probes: Sequence[SupportProbe], X: Matrix, rows: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """(n, n_probes) scores of rows of activations (n, d) by several probes, whose neurons are read once."""
+    neurons = np.unique(np.concatenate([probe.support for probe in probes]))
+    coef = np.zeros((len(neurons), len(probes)))
+    for column, probe in enumerate(probes):
+        coef[np.searchsorted(neurons, probe.support), column] = probe.coef
+    read = np.arange(X.shape[0]) if rows is None else rows
+    chosen = scaled_columns(X, read, neurons, np.ones(len(neurons)))
+    decision: NDArray[np.float64] = chosen @ coef + np.array([probe.intercept for probe in probes])
+    return decision
 
 
 def fit_supports(
@@ -72,18 +79,24 @@ def fit_supports(
     if loss not in LOSSES:
         raise UnknownNameError("loss", loss, LOSSES)
     C = checked_strength(C)
-    probes = []
-    for choice in choices:
+    everything = np.unique(np.concatenate([choice.support for choice in choices]))
+    if len(everything) <= MOST_COLUMNS_FACTORED:
+        problem.fits.hold(everything)
+    probes: dict[int, SupportProbe] = {}
+    for place in sorted(range(len(choices)), key=lambda place: -len(choices[place].support)):  # large Grams serve small
+        choice = choices[place]
         fit = _paper_fit(problem, choice) if preset == "paper" else _fit(problem, choice, loss, C)
         coef = fit.coef * problem.scale[choice.support]
-        probes.append(SupportProbe(choice.support, coef, fit.intercept, fit.converged))
-    return probes
+        probes[place] = SupportProbe(choice.support, coef, fit.intercept, fit.converged)
+    return [probes[place] for place in range(len(choices))]
 
 
 def _fit(problem: Problem, choice: Choice, loss: str, C: float) -> LinearFit:
+    if loss == "logistic" and len(choice.support) <= MOST_COLUMNS_FACTORED:
+        return problem.fits.fit(choice.support, C=C, l1_ratio=0.0, start=choice.fit, tolerance=_TOLERANCE)
     data = problem.data(choice.support)
     if loss == "logistic":
-        return newton(data, C=C, start=choice.fit)  # half the steps where the selection has a fit to start from
+        return newton(data, C=C, start=choice.fit)
     return support_vector_machine(data, C=C, loss="hinge" if loss == "hinge" else "squared_hinge")
 
 
@@ -91,5 +104,4 @@ def _paper_fit(problem: Problem, choice: Choice) -> LinearFit:
     if not choice.elastic_net:
         return _fit(problem, choice, "logistic", paper.C)
     C, l1_ratio = paper.elastic_net_settings(len(choice.support))
-    nested = NestedElasticNet(problem.data(choice.support))
-    return nested.fit(np.arange(len(choice.support)), C=C, l1_ratio=l1_ratio, start=choice.fit)
+    return problem.fits.fit(choice.support, C=C, l1_ratio=l1_ratio, start=choice.fit)

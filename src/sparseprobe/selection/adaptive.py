@@ -9,7 +9,7 @@ By default we descend one fixed ladder (256 128 64 32 16 12 10 8 7 ... 1), and t
 other k; a k between two rungs takes the largest coefficients of the rung above it. For a k above 256 the descent starts
 at 256 doubled until it is at least k; smaller k do not use that rung.
 
-Cost: 15 elastic nets that share Grams (module `solvers.elastic_net`): n 256^2 a few times.
+Cost: 15 elastic nets that share columns and Grams (module `solvers.elastic_net`): n 256^2 a few times.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import numpy as np
 from sparseprobe import paper
 from sparseprobe.selection.contract import Choice, best_first
 from sparseprobe.selection.registry import register_selection
-from sparseprobe.solvers.elastic_net import NestedElasticNet
 from sparseprobe.solvers.linear_fit import LinearFit
 
 if TYPE_CHECKING:
@@ -64,17 +63,17 @@ class AdaptiveThresholding:
     def _descent(self, problem: Problem, ks: Sequence[int], rungs: Sequence[int]) -> dict[int, Choice]:
         """The neurons for each rung, and for each k on the way down."""
         first = best_first(np.abs(problem.mean_difference))[: rungs[0]]
-        nested = NestedElasticNet(problem.data(first))
-        current, start = np.arange(len(first)), None
+        problem.fits.hold(first)
+        current, start = first, None  # in this order, so that of coefficients of 0 the larger mean difference stays
         found: dict[int, Choice] = {}
         for rung, following in zip(rungs, [*rungs[1:], 0], strict=True):
             C, l1_ratio = paper.elastic_net_settings(rung)
-            fit: LinearFit = nested.fit(current, C=C, l1_ratio=l1_ratio, start=start, tolerance=self.tolerance)
-            order = np.argsort(first[current])
-            found[rung] = Choice(first[current][order], fit.take(order), elastic_net=True)
+            fit: LinearFit = problem.fits.fit(current, C=C, l1_ratio=l1_ratio, start=start, tolerance=self.tolerance)
+            order = np.argsort(current)
+            found[rung] = Choice(current[order], fit.take(order), elastic_net=True)
             ranking = best_first(np.abs(fit.coef))
             between = [k for k in ks if following < k < rung]
-            found |= {k: Choice(np.sort(first[current[ranking[:k]]]), elastic_net=True) for k in between}
+            found |= {k: Choice(np.sort(current[ranking[:k]]), elastic_net=True) for k in between}
             kept = np.sort(ranking[:following])
             current, start = current[kept], fit.take(kept)
         return found

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from sparseprobe.errors import InputError
 from sparseprobe.keyed_random import generator
-from sparseprobe.matrix import Matrix, is_sparse, require_usable
+from sparseprobe.matrix import Matrix, is_sparse, require_usable, scaled_columns
 from sparseprobe.selection.scaling import deviation_of, scale_of
+from sparseprobe.solvers.elastic_net import NestedFits
 from sparseprobe.solvers.two_class_data import TwoClassData
 from sparseprobe.statistics.class_statistics import ClassStatistics, class_statistics, weighted_class_statistics
 from sparseprobe.statistics.class_weights import balanced_weights
@@ -144,8 +145,12 @@ class Problem:
 
     def columns(self, neurons: np.ndarray) -> NDArray[np.float64]:
         """(n, k) scaled activations of some neurons at the labelled rows."""
-        chosen: NDArray[np.float64] = self.layer.columns(self.rows, neurons) * self.scale[neurons]
-        return chosen
+        return scaled_columns(self.layer.X, self.rows, neurons, self.scale[neurons])
+
+    @cached_property
+    def fits(self) -> NestedFits:
+        """Logistic fits on some neurons, scaled; selection and probes share the columns and Grams that it keeps."""
+        return NestedFits(self.columns, self.width, self.y, self.weights)
 
     def matrix(self) -> Matrix:
         """(n, d) scaled activations of all neurons at the labelled rows, float32, made anew at each call; CSR where the

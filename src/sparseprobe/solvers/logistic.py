@@ -14,6 +14,7 @@ Cost: 5 to 10 steps of n k^2 (Cholesky up to 1,024 columns) or of n k for each c
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -23,7 +24,7 @@ from sparseprobe.solvers.penalised_loss import PenalisedLoss
 from sparseprobe.solvers.two_class_data import TwoClassData
 from sparseprobe.threads import single_threaded_algebra
 
-_MOST_COLUMNS_FACTORED = 1024
+MOST_COLUMNS_FACTORED = 1024
 _MOST_TURNS = 200
 _EXACT = 1e-12  # a gap below which coefficients are exact to seven digits as they are
 
@@ -70,7 +71,7 @@ def newton(
     """`logistic` for data that have been checked."""
     problem = PenalisedLoss(data, data.X, C, 0.0, 1.0)
     here = problem.start(start)
-    direction_of = _factored_direction if data.X.shape[1] <= _MOST_COLUMNS_FACTORED else _conjugate_direction
+    direction_of = _factored_direction if data.X.shape[1] <= MOST_COLUMNS_FACTORED else _conjugate_direction
     polished = False
     for iteration in range(max_iterations + 1):
         loss_gradient = problem.gradient(here)
@@ -94,14 +95,17 @@ def _factored_direction(X: np.ndarray, curvature: np.ndarray, gradient: np.ndarr
     return direction
 
 
-def centred_gram(X: np.ndarray, curvature: np.ndarray) -> np.ndarray:
-    """Sum over rows of h_i (x_i - m)(x_i - m)', m the h-weighted mean row: the Hessian of the profiled loss, (k, k)."""
+def centred_gram(X: np.ndarray, curvature: np.ndarray, dtype: DTypeLike = np.float64) -> np.ndarray:
+    """Sum over rows of h_i (x_i - m)(x_i - m)', m the h-weighted mean row: the Hessian of the profiled loss, (k, k).
+
+    `dtype` is that of the products; columns are centred before they are rounded to it.
+    """
     total = float(curvature.sum())
     if total == 0.0:
-        return np.zeros((X.shape[1], X.shape[1]))
-    centred = X - (curvature @ X) / total
-    centred *= np.sqrt(curvature)[:, None]
-    gram: np.ndarray = (centred.T @ centred).astype(np.float64)
+        return np.zeros((X.shape[1], X.shape[1]), dtype)
+    centred = np.subtract(X, (curvature @ X) / total, dtype=dtype, casting="same_kind")
+    centred *= np.sqrt(curvature, dtype=dtype, casting="same_kind")[:, None]
+    gram: np.ndarray = centred.T @ centred
     return gram
 
 

@@ -39,6 +39,8 @@ class ProfiledLoss:
     """(n,) derivative of the loss by each row's score; sums to 0."""
     curvature: np.ndarray
     """(n,) second derivative of the loss by each row's score."""
+    entropy: float
+    """Sum over rows of the weight times the entropy of the fitted probability, nats."""
 
 
 def profiled_loss(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray, *, start: float = 0.0) -> ProfiledLoss:
@@ -52,8 +54,10 @@ def profiled_loss(scores: np.ndarray, positive: np.ndarray, weights: np.ndarray,
     intercept = _profile(scores, positive, weights, start, derivatives)
     residual, curvature, decay = derivatives
     wrong = np.where(positive, -(scores + intercept), scores + intercept)
-    loss = float(weights @ (np.log1p(decay) + np.maximum(wrong, 0.0)))
-    return ProfiledLoss(loss, intercept, residual, curvature)
+    surprise = np.log1p(decay)  # of the likelier class; the other is |score| more
+    loss = float(weights @ (surprise + np.maximum(wrong, 0.0)))
+    entropy = float(weights @ (surprise + np.abs(wrong) * decay / (1 + decay)))
+    return ProfiledLoss(loss, intercept, residual, curvature, entropy)
 
 
 def relative_gap(
@@ -63,11 +67,16 @@ def relative_gap(
     magnitude = np.abs(gradient)
     largest = float(magnitude.max(initial=0.0))
     shrink = 1.0 if l2 > 0 or largest <= l1 else l1 / largest
-    share = np.abs(point.residual) / np.where(weights > 0, weights, 1.0) * shrink
-    entropy = C * float(weights @ (entr(share) + entr(1 - share)))
+    entropy = C * (point.entropy if shrink == 1.0 else _entropy(point, weights, shrink))
     excess = np.maximum(magnitude * shrink - l1, 0.0)
     bound = entropy - (float(excess @ excess) / (2 * l2) if l2 > 0 else 0.0)
     return max(0.0, objective - bound) / objective
+
+
+def _entropy(point: ProfiledLoss, weights: np.ndarray, shrink: float) -> float:
+    """The entropy of the dual point shrunk towards 0."""
+    share = np.abs(point.residual) / np.where(weights > 0, weights, 1.0) * shrink
+    return float(weights @ (entr(share) + entr(1 - share)))
 
 
 @compiled()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparseprobe.solvers.elastic_net import NestedElasticNet
+from sparseprobe.solvers.elastic_net import NestedFits
 from sparseprobe.solvers.linear_fit import LinearFit
 from sparseprobe.solvers.penalised_loss import PenalisedLoss
 from sparseprobe.solvers.two_class_data import TwoClassData
@@ -33,7 +33,7 @@ def elastic_net_over_layer(
     (True, array([7]))
     """
     whole = PenalisedLoss(data, data.X, C, l1_ratio, 1 - l1_ratio)
-    nested = NestedElasticNet(data)
+    nested = NestedFits.of(data)
     fit, iterations = LinearFit(np.zeros(data.X.shape[1]), 0.0, np.inf, np.inf, 0, converged=False), 0
     for round_number in range(max_rounds + 1):
         here = whole.start(fit)
