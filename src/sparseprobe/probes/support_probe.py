@@ -25,7 +25,7 @@ from sparseprobe.solvers.optimal.losses import LOSSES
 from sparseprobe.solvers.support_vector_machine import support_vector_machine
 
 DEFAULT_C = 10.0  # of 1, 10, 100 and 1,000 the best validation log loss on the shipped code, F1 within 0.01 of the best
-_TOLERANCE = 1e-12  # relative duality gap at which coefficients are exact to seven digits
+_TOLERANCE = 1e-12  # relative duality gap at which coefficients are exact to six digits
 
 
 @dataclass(frozen=True)
