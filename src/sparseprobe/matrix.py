@@ -73,8 +73,9 @@ def scaled_columns(
            [5., 0.]])
     """
     if is_sparse(X):
-        chosen: NDArray[np.float64] = X[:, columns][rows].toarray().astype(np.float64) * scale
-        return np.asfortranarray(chosen)
+        chosen: NDArray[np.float64] = X[:, columns][rows].astype(np.float64).toarray(order="F")
+        chosen *= scale
+        return chosen
     turned = np.empty((len(columns), len(rows)))
     _gather(X, rows, columns, scale, turned)
     return turned.T

@@ -32,6 +32,6 @@ def deviation_of(statistics: ClassStatistics) -> np.ndarray:
     """
     n = statistics.count.sum(axis=1)[:, None]
     share = statistics.count[:, 0, None] * statistics.count[:, 1, None] / n**2
-    variance = statistics.scatter.sum(axis=1) / n + share * (statistics.mean[:, 1] - statistics.mean[:, 0]) ** 2
+    variance = statistics.scatter / n + share * (statistics.mean[:, 1] - statistics.mean[:, 0]) ** 2
     deviation: np.ndarray = np.sqrt(variance)
     return deviation

@@ -77,14 +77,14 @@ class _Gram:
     """The weighted centred Gram of some columns, at the probabilities of some fit."""
 
     place: NDArray[np.int64]
-    """(width,) where each column stands in it, -1 for nowhere."""
+    """(n_held,) where each column that is held stands in it, -1 for nowhere."""
     values: NDArray[np.float32]
 
-    def covers(self, columns: NDArray[np.int64]) -> bool:
-        return bool((self.place[columns] >= 0).all())
+    def covers(self, places: NDArray[np.int64]) -> bool:
+        return bool((self.place[places] >= 0).all())
 
-    def of(self, columns: NDArray[np.int64]) -> NDArray[np.float64]:
-        inside = self.place[columns]
+    def of(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        inside = self.place[places]
         return self.values[np.ix_(inside, inside)].astype(np.float64)
 
 
@@ -137,11 +137,12 @@ class NestedFits:
         if not 0 <= l1_ratio <= 1:
             raise InputError(f"l1_ratio must be in [0, 1], the share of the L1 penalty, got {l1_ratio!r}")
         self.hold(columns)
-        data = TwoClassData(self._held[:, self._place[columns]], self._positive, self._weights)
+        places = self._place[columns]
+        data = TwoClassData(self._held[:, places], self._positive, self._weights)
         problem = PenalisedLoss(data, data.X, C, l1_ratio, 1 - l1_ratio)
         here = problem.start(start)
-        gram = next((one for one in self._grams if one.covers(columns)), None)
-        model = None if gram is None else _Model.of(C * gram.of(columns), problem)
+        gram = next((one for one in self._grams if one.covers(places)), None)
+        model = None if gram is None else _Model.of(C * gram.of(places), problem)
         wanted, last_gap = model is None, np.inf
         for iteration in range(max_iterations + 1):
             gradient = problem.gradient(here)
@@ -150,7 +151,7 @@ class NestedFits:
                 break
             renewed = wanted or gap > _SLOW * last_gap
             if renewed or model is None:
-                model = _Model.of(C * self._renewed(columns, data.X, here.loss.curvature), problem)
+                model = _Model.of(C * self._renewed(places, data.X, here.loss.curvature), problem)
             moved, wanted = _step(problem, here, gradient, model)
             if moved is None and renewed:
                 break
@@ -158,14 +159,14 @@ class NestedFits:
         return problem.fit(here, gap, iteration, tolerance)
 
     def _renewed(
-        self, columns: NDArray[np.int64], X: NDArray[np.float64], curvature: NDArray[np.float64]
+        self, places: NDArray[np.int64], X: NDArray[np.float64], curvature: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """A new Gram of these columns, which takes the place of those of as many or fewer."""
-        place = np.full(len(self._place), -1)
-        place[columns] = np.arange(len(columns))
+        """A new Gram of the columns at these places, which takes the place of those of as many or fewer."""
+        place = np.full(self._held.shape[1], -1)
+        place[places] = np.arange(len(places))
         gram = _Gram(place, centred_gram(X, curvature, np.float32))
-        self._grams = [gram, *(one for one in self._grams if len(one.values) > len(columns))]
-        return gram.of(columns)
+        self._grams = [gram, *(one for one in self._grams if len(one.values) > len(places))]
+        return gram.of(places)
 
 
 @dataclass(frozen=True)
