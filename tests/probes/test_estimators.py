@@ -162,6 +162,12 @@ class TestSparsePath:
             decision = alone.decision_function(planted.X)  # both stop at a relative gap of 1e-12: six digits
             np.testing.assert_allclose(path.decision_function(planted.X, k=k), decision, rtol=1e-6, atol=1e-6)
 
+    def test_without_folds_the_largest_k_answers(self, planted):
+        path = SparsePath(k=[1, 2, 4], cv=None).fit(planted.X, planted.y)
+        assert path.best_k_ == 4
+        assert len(path.cv_scores_) == 0
+        assert path.supports_[2].tolist() == SparsePath(k=[1, 2, 4]).fit(planted.X, planted.y).supports_[2].tolist()
+
     def test_the_planted_number_is_chosen(self, planted):
         groups = np.arange(600) // 3
         for metric, allowed in (("f1", {2, 3}), ("log_loss", {3, 8})):
@@ -195,7 +201,7 @@ class TestSparsePath:
     def test_a_number_of_folds_of_any_kind_keeps_groups_together(self, planted):
         groups, rank = np.arange(600) // 3, {"k": [1, 3], "selection": "mean_difference"}
         expected = SparsePath(**rank).fit(planted.X, planted.y, groups=groups).cv_scores_
-        for cv in (None, np.int64(5)):
+        for cv in (5, np.int64(5)):
             found = SparsePath(**rank, cv=cv).fit(planted.X, planted.y, groups=groups).cv_scores_
             np.testing.assert_array_equal(found, expected)
         for cv in (0, 1, -3, np.int64(1), True):

@@ -38,8 +38,9 @@ class SparsePath(SparseClassifier):
     """Probes on k neurons for each k of a list.
 
     Parameters: `k` a list, a single number, or None for the paper's list up to the width; `cv` the number of folds, at
-    least 2, None for 5 (fewer where a class has fewer examples; with fewer than two examples of a class no k is
-    preferred to the largest), or a splitter or folds as in scikit-learn, which must keep groups together where groups
+    least 2, 5 by default (fewer where a class has fewer examples; with fewer than two examples of a class no k is
+    preferred to the largest), None for no cross-validation (`best_k_` is then the largest k), or a splitter or folds
+    as in scikit-learn, which must keep groups together where groups
     are given (`GroupKFold` does, `KFold` does not); `metric` a name of
     `sparseprobe.statistics.metrics.METRICS`, its mean over classes where there are more than two; `rule` "best" or
     "one_standard_error"; the rest as in `SparseProbe`.
@@ -133,7 +134,9 @@ class SparsePath(SparseClassifier):
 
     def _folds(self, X: Any, y: NDArray[Any], groups: NDArray[Any] | None) -> list[Fold]:
         """Rows that train and rows that test; none where folds cannot be made."""
-        count = DEFAULT_FOLDS if self.cv is None else self.cv
+        if self.cv is None:
+            return []
+        count = self.cv
         if not isinstance(count, int | np.integer):
             with warnings.catch_warnings():  # "groups is ignored": whether that matters is seen in the folds
                 warnings.simplefilter("ignore", UserWarning)
@@ -141,7 +144,7 @@ class SparsePath(SparseClassifier):
             _refuse_split_groups(folds, groups)
             return folds
         if isinstance(count, bool) or count < 2:
-            raise InputError(f"cv must be at least 2 folds, None for {DEFAULT_FOLDS}, or a splitter, got {count!r}")
+            raise InputError(f"cv must be at least 2 folds, None for no cross-validation, or a splitter, got {count!r}")
         rows = [np.flatnonzero(y == label) for label in self.classes_]
         rarest = min(len(own) if groups is None else len(np.unique(groups[own])) for own in rows)
         if rarest < 2:
