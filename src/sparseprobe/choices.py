@@ -32,9 +32,9 @@ PRESETS = ("default", "paper")
 """`paper` is what the paper did, `default` what is recommended."""
 
 EXPERIMENTS = (
-    *("sweep", "neurons", "dense", "pruning", "baselines", "comparison", "stability", "significance", "regression"),
-    *("ablation", "cards", "compound_parts", "stimuli", "by_token", "by_class", "weights", "logit_classes"),
-    *("union", "relation", "mean_and_maximum", "same_token", "optimum", "planted"),
+    *("sweep", "neurons", "dense", "pruning", "baselines", "comparison", "optimum", "planted", "stability"),
+    *("significance", "regression", "ablation", "cards", "compound_parts", "stimuli", "by_token", "by_class"),
+    *("weights", "logit_classes", "union", "relation", "mean_and_maximum", "same_token"),
 )
 """What a run can be asked to do; `runs.catalogue` says what each of them is."""
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,22 +62,27 @@ def test_batch_tokens_of_zero(tiny_model):
 
 def test_what_is_held_is_measured():
     before = held_bytes()
-    block = np.ones(30_000_000, np.uint8)
+    block = np.ones(300_000_000, np.uint8)  # more than an allocator keeps for itself
     assert held_bytes() - before > 0.9 * block.nbytes
 
 
 PEAK = """
-import sys, resource
+import re, sys
+from pathlib import Path
 import sparseprobe as sp
 model = sp.load_model("demo-4.7m")
 data = sp.load_dataset("natural_language", tokenizer=model.tokenizer)
 sp.extract(model, data, aggregate="mean", out=sys.argv[1], memory=sys.argv[2])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+print(1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]))
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from the status of the process")
 def test_the_peak_of_a_process_is_within_its_memory(tmp_path):
-    """The whole process, as the system counts it: what `memory` says is kept."""
+    """The whole process, as the system counts it: what `memory` says is kept.
+
+    `getrusage` would do on every platform, but a process begins with the peak of the one that started it.
+    """
     result = subprocess.run([sys.executable, "-c", PEAK, tmp_path, "850MB"], capture_output=True, text=True, check=True)
     assert int(result.stdout) <= 850_000_000
 

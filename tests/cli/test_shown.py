@@ -78,7 +78,7 @@ def test_with_the_papers_split_neurons_are_chosen_by_test_scores(
     stored = ("--activations", out / "activations", "--dataset", data, "--features", "fr", "--quiet")
     best = command("neurons", *stored, "--out", tmp_path / "n.parquet")
     assert best.code == 0, best.err
-    assert "chosen by test F1, as in the paper" in " ".join(best.out.split())
+    assert "chosen by log loss on training and validation examples" in " ".join(best.out.split())  # not of the preset
 
 
 def test_examples_of_a_feature_are_json_where_that_is_asked_for(command: Any, dataset: Path) -> None:

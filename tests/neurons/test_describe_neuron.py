@@ -196,7 +196,7 @@ def test_a_model_that_normalises_its_residual_stream_has_a_card_without_logits(d
 
 
 def test_errors(model, data):
-    with pytest.raises(InputError, match=r"one neuron is needed, given L0\.N0\+L0\.N1: take them one by one"):
+    with pytest.raises(InputError, match=r"one neuron is needed, got L0\.N0\+L0\.N1: give them one by one"):
         describe_neuron(model, data, "L0.N0+L0.N1")
     with pytest.raises(InputError, match="examples=0 shows none"):
         describe_neuron(model, data, "L0.N0", examples=0)

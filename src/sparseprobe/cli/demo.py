@@ -9,7 +9,7 @@ import pandas as pd
 import typer
 
 import sparseprobe as sp
-from sparseprobe.cli.results import best_of, show_run
+from sparseprobe.cli.results import best_of, show_summary
 from sparseprobe.cli.show import Show
 
 app = typer.Typer()
@@ -37,4 +37,4 @@ def demo(
         show.frame(pd.concat([best_of(one) for one in finished], ignore_index=True))
         return
     for one in finished:
-        show_run(show, one)
+        show_summary(show, one)

@@ -49,6 +49,14 @@ SHOWN_NEURONS = 3
 """Neurons of a set that are printed by name."""
 
 
+def show_summary(show: Show, finished: sp.Run) -> None:
+    """The best neurons of a run and what their ablation does, and where its report is."""
+    for name, part in _OWN.items():
+        if name in finished.tables:
+            part(show, finished)
+    show.note(f"report: {finished.folder.resolve() / 'report.html'}")
+
+
 def show_run(show: Show, finished: sp.Run) -> None:
     """Every table of a run by the rule above, the best neurons first; with `--json` the first of them alone."""
     first = [name for name in _OWN if name in finished.tables]
@@ -83,7 +91,7 @@ def show_table(show: Show, table: pd.DataFrame, *, title: str, path: Path) -> No
     best = best.head(SHOWN_ROWS)
     columns = [name for name in SHOWN_COLUMNS if name in best]
     rows = [
-        {name: _neurons(row[name]) if name == "neurons" else row[name] for name in columns}
+        {name: _FEW[name](row[name]) if isinstance(row[name], list | np.ndarray) else row[name] for name in columns}
         for row in best[columns].to_dict("records")
     ]
     chosen = "" if score is None else f": for each {', '.join(keys)} the row of the best {CHOOSING[score]}"
@@ -151,6 +159,14 @@ def _some(values: Sequence[int], n: int) -> list[int]:
 def _neurons(names: Sequence[str]) -> str:
     shown = "+".join(names[:SHOWN_NEURONS])
     return shown if len(names) <= SHOWN_NEURONS else f"{shown}+ {len(names) - SHOWN_NEURONS} more"
+
+
+def _signs(signs: Sequence[str]) -> str:
+    return " ".join(signs[:SHOWN_NEURONS]) + (" ..." if len(signs) > SHOWN_NEURONS else "")
+
+
+_FEW: Mapping[str, Callable[[Sequence[str]], str]] = {"neurons": _neurons, "sign": _signs}
+"""How a list in a table is shortened."""
 
 
 def _path(finished: sp.Run, name: str) -> Path:

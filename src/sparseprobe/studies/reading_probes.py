@@ -144,7 +144,7 @@ def properties(tables: Tables) -> pd.DataFrame:
     relation, table = tables["relation"], tables["by_class"]
     best = set(relation["neuron"][relation["feature"].str.startswith(_PEOPLE)])
     rows = table[table["feature"].str.startswith(_PEOPLE) & table["neuron"].isin(best)]
-    return rows.assign(feature=rows["feature"].str.partition("=")[2])
+    return rows.assign(feature=rows["feature"].str.split("=").str[-1])
 
 
 def _sides(relation: pd.DataFrame) -> pd.Series:
