@@ -83,7 +83,8 @@ def show_table(show: Show, table: pd.DataFrame, *, title: str, path: Path) -> No
         show.frame(table)
         return
     score = choosing_score(table)
-    keys = [name for name in KEYS if name in table and len(table[name].unique()) > 1] or list(KEYS[:1])
+    keys = [name for name in KEYS if name in table and len(table[name].unique()) > 1]
+    keys = keys or [name for name in KEYS if name in table][:1]
     best = _best_rows(table, keys, score)
     if "k" in keys:
         ks = _some(sorted(best["k"].unique()), max(1, SHOWN_ROWS * best["k"].nunique() // len(best)))
@@ -140,6 +141,8 @@ def _best_rows(table: pd.DataFrame, keys: list[str], score: str | None) -> pd.Da
     size = (lambda column: column.abs()) if score == "correlation" else None
     rising = score.startswith("log_loss")
     best = table.sort_values(score, ascending=rising, kind="stable", key=size).drop_duplicates(keys)
+    if "feature" not in table:
+        return best.sort_values(keys, kind="stable")
     order = {feature: place for place, feature in enumerate(table["feature"].drop_duplicates())}
     return best.sort_values(keys, key=lambda one: one.map(order) if one.name == "feature" else one, kind="stable")
 
